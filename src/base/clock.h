@@ -1,0 +1,19 @@
+/* clock.h: time. The one seam for it: tests set the offset, nothing else reads a clock. */
+#ifndef PEYGIR_CLOCK_H
+#define PEYGIR_CLOCK_H
+
+#include "base/str.h"
+
+#include <stdint.h>
+
+int64_t clock_ms(void);      /* milliseconds since 1970, UTC */
+int64_t clock_mono_ms(void); /* milliseconds of a clock that never goes back */
+void clock_test_offset(int64_t ms); /* tests only: added to both */
+
+#define CLOCK_RFC3339_SIZE sizeof("2026-01-02T03:04:05.678Z")
+/* "2026-01-02T03:04:05.678Z" (RFC 3339, UTC, milliseconds) */
+void clock_rfc3339(int64_t ms, char out[CLOCK_RFC3339_SIZE]);
+/* Milliseconds since 1970 of an RFC 3339 time (any offset, fraction optional); -1 when it is none. */
+int64_t clock_parse_rfc3339(struct span text);
+
+#endif
