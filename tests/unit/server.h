@@ -1,0 +1,18 @@
+/* server.h: a private redis-server for one unit test program: Unix socket in a fresh directory, no TCP, no persistence. */
+#ifndef PEYGIR_UNIT_SERVER_H
+#define PEYGIR_UNIT_SERVER_H
+
+/* Start it and wait until it answers; ends the program with a sentence when it cannot. */
+void server_start(void);
+/* "unix:///…/redis.sock?db=0"; valid until server_stop. */
+const char *server_url(void);
+/* Seams for bad days. */
+void server_freeze(void);   /* SIGSTOP */
+void server_thaw(void);     /* SIGCONT */
+void server_kill(void);     /* SIGKILL; server_start again gives an empty one at the same address */
+void server_flush(void);    /* empty all databases */
+/* Run a command with redis-cli words and return its raw answer (caller frees). */
+char *server_cli(const char *const words[]);
+void server_stop(void);     /* by pid, directory removed; also at exit */
+
+#endif
