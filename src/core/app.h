@@ -1,0 +1,45 @@
+/* app.h: what every rule needs. A `house` is made once a process and shared read-only; each thread opens its own
+ * `app` on it, with its own connections. Above: every program. This layer knows no HTML and no HTTP status. */
+#ifndef PEYGIR_APP_H
+#define PEYGIR_APP_H
+
+#include "base/err.h"
+#include "base/settings.h"
+#include "redis/redis.h"
+
+struct services;
+struct locales;
+struct secret;
+
+struct house {
+    const struct settings *settings;
+    struct services *services;      /* NULL when not asked for */
+    struct locales *locales;        /* NULL when not asked for */
+    struct secret *secret;          /* NULL when not asked for */
+    struct redisurl main_url, session_url;
+    struct redis_server *main_server;
+    struct redis_server *session_server; /* == main_server when it is the same server */
+    char *prefix;                   /* PEYGIR_PREFIX */
+    char *task_queue;               /* whole key of the default queue's list */
+    char *task_data;                /* prefix of its hashes, without the last colon */
+    char *session_prefix;           /* without the last colon */
+    int request_ttl_s;
+};
+
+enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4 };
+/* Load the definitions named in `what` and prepare the servers (nothing is connected yet). command_ms is how long one
+ * exchange may take before Redis counts as away. 0, or -1 (ERR_CONFIG) with file and reason. */
+int house_open(struct house *h, const struct settings *settings, unsigned what, const char *client_name, int command_ms,
+               struct err *err);
+void house_close(struct house *h);
+
+struct app {
+    const struct house *house;
+    struct redis *redis;         /* requests and jobs; database main_db */
+    struct redis *session_redis; /* == redis when sessions live on the same server */
+    int main_db, session_db;
+};
+void app_open(struct app *app, const struct house *house);
+void app_close(struct app *app);
+
+#endif

@@ -1,0 +1,391 @@
+/* change.c: decide on what was read, write it in one step, decide again when somebody was faster */
+#include "core/change.h"
+
+#include "base/clock.h"
+#include "base/rnd.h"
+#include "core/view.h"
+#include "scripts.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+enum { LEG_FIELDS_MAX = 20, SAVE_ARGS_MAX = 17 + LEG_FIELDS_MAX + 2 * CHANGE_FIELDS };
+
+/* --- the guard --- */
+
+const char *const guard_names[GUARD_FIELDS] = { "status",  "owner",      "user_id",   "leg",      "values", "revision",
+                                                "run",     "tries",      "code_tries", "resends", "code",   "taken",
+                                                "code_until", "resend_at", "estimate", "started", "waited", "since" };
+enum { GUARD_TEXTS = 5 }; /* the first of them are texts, the rest numbers */
+static const size_t guard_offsets[GUARD_FIELDS] = {
+    offsetof(struct guard, status),        offsetof(struct guard, owner),        offsetof(struct guard, user_id),
+    offsetof(struct guard, leg),           offsetof(struct guard, values),       offsetof(struct guard, revision),
+    offsetof(struct guard, run),           offsetof(struct guard, tries),        offsetof(struct guard, code_tries),
+    offsetof(struct guard, resends),       offsetof(struct guard, code),         offsetof(struct guard, taken),
+    offsetof(struct guard, code_until_ms), offsetof(struct guard, resend_at_ms), offsetof(struct guard, estimate_s),
+    offsetof(struct guard, started_ms),    offsetof(struct guard, waited_ms),    offsetof(struct guard, waiting_since_ms),
+};
+
+void guard_set(struct guard *g, size_t field, struct span value)
+{
+    char *place = (char *)g + guard_offsets[field];
+    if (field < GUARD_TEXTS)
+        memcpy(place, &value, sizeof value);
+    else
+        memcpy(place, &(int64_t){ raw_int(value, 0) }, sizeof(int64_t));
+}
+
+static void guard_set_named(struct guard *g, const char *name, struct span value)
+{
+    for (size_t i = 0; i < GUARD_FIELDS; i++)
+        if (strcmp(guard_names[i], name) == 0)
+            guard_set(g, i, value);
+}
+
+/* --- builders --- */
+
+static struct span keep(struct change *c, char *memory, size_t len)
+{
+    if (c->memory_count >= ARRAY_LEN(c->memory))
+        abort(); /* a decide function sets more than there are fields */
+    c->memory[c->memory_count++] = memory;
+    return (struct span){ memory, len };
+}
+
+static struct span keep_str(struct change *c, struct str *b)
+{
+    size_t len;
+    char *memory = str_take(b, &len);
+    return keep(c, memory, len);
+}
+
+static void set_document(struct change *c, enum document_field field, struct span json)
+{
+    for (size_t i = 0; i < c->doc_count; i++)
+        if (c->doc[i].key == document_names[field]) {
+            c->doc[i].value = json;
+            return;
+        }
+    if (c->doc_count >= CHANGE_FIELDS)
+        abort();
+    c->doc[c->doc_count++] = (struct raw_member){ document_names[field], json };
+}
+
+void change_status(struct change *c, enum request_status to)
+{
+    c->to = (int)to;
+}
+
+void change_json(struct change *c, enum document_field field, struct span json)
+{
+    set_document(c, field, keep(c, xmemdupz(json.s, json.len), json.len));
+}
+
+void change_text(struct change *c, enum document_field field, const char *text)
+{
+    struct str b = STR_INIT;
+    if (text)
+        str_add_json(&b, text, strlen(text));
+    else
+        str_adds(&b, "null");
+    set_document(c, field, keep_str(c, &b));
+}
+
+void change_int(struct change *c, enum document_field field, int64_t n)
+{
+    struct str b = STR_INIT;
+    str_add_int(&b, n);
+    set_document(c, field, keep_str(c, &b));
+}
+
+void change_time(struct change *c, enum document_field field, int64_t ms)
+{
+    char text[CLOCK_RFC3339_SIZE];
+    clock_rfc3339(ms, text);
+    change_text(c, field, text);
+}
+
+void change_guard_text(struct change *c, const char *name, struct span text)
+{
+    if (c->guard_count >= CHANGE_FIELDS)
+        abort();
+    c->guard[c->guard_count++] = (struct change_guard){ name, keep(c, xmemdupz(text.s, text.len), text.len) };
+}
+
+void change_guard_int(struct change *c, const char *name, int64_t n)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)n);
+    change_guard_text(c, name, (struct span){ text, (size_t)len });
+}
+
+void change_mail(struct change *c, struct span json, int64_t ttl_ms)
+{
+    c->mail = keep(c, xmemdupz(json.s, json.len), json.len);
+    c->mail_ttl_ms = ttl_ms;
+}
+
+void change_error(struct change *c, const struct request_error *error)
+{
+    struct str b = STR_INIT;
+    str_adds(&b, "{\"code\":");
+    str_add_json(&b, error->code, strlen(error->code));
+    str_adds(&b, ",\"message\":");
+    str_add_json(&b, error->message, strlen(error->message));
+    str_addf(&b, ",\"retryable\":%s}", error->retryable ? "true" : "false");
+    set_document(c, DOC_ERROR, keep_str(c, &b));
+    change_text(c, DOC_MESSAGE, error->message);
+    change_status(c, REQUEST_FAILED);
+}
+
+void change_leg(struct change *c, const struct request *rq, const char *suffix, int64_t n, const char *call)
+{
+    struct str id = STR_INIT;
+    str_addf(&id, "%s.%s", rq->hash, suffix);
+    if (n > 0)
+        str_add_int(&id, n);
+    struct span kept = keep_str(c, &id);
+    c->leg = (struct job_new){ .id = kept.s,
+                               .type = "service",
+                               .request_hash = rq->hash,
+                               .call = call,
+                               .code = call ? 0 : n,
+                               .run = rq->guard.run };
+}
+
+static void change_reset(struct change *c)
+{
+    for (size_t i = 0; i < c->memory_count; i++)
+        free(c->memory[i]);
+    *c = (struct change){ .to = -1 };
+}
+
+/* --- writing --- */
+
+/* What every change brings along: revision, times, and the clock of the estimate. */
+static void stamp(struct app *app, const struct request *rq, struct change *c)
+{
+    int64_t now = rq->now_ms;
+    bool waited = rq->status == REQUEST_OTP_REQUIRED, waits = c->to == REQUEST_OTP_REQUIRED;
+    if (waits && !waited)
+        change_guard_int(c, "since", now);
+    if (waited && !waits && rq->guard.waiting_since_ms > 0)
+        change_guard_int(c, "waited", rq->guard.waited_ms + now - rq->guard.waiting_since_ms);
+    change_text(c, DOC_STATUS, request_status_name((enum request_status)c->to));
+    change_int(c, DOC_REVISION, rq->guard.revision + 1);
+    change_time(c, DOC_UPDATED, now);
+    change_time(c, DOC_EXPIRES, now + app->house->request_ttl_s * INT64_C(1000));
+    if (request_is_final((enum request_status)c->to))
+        change_time(c, DOC_COMPLETED, now);
+}
+
+/* The request as it will be, for its history entry and its view. `text` is the new document. */
+static int foresee(const struct request *rq, const struct change *c, struct span text, struct request *next, struct err *err)
+{
+    *next = *rq;
+    if (document_read(text, &next->doc, err) < 0)
+        return -1;
+    for (size_t i = 0; i < c->guard_count; i++)
+        guard_set_named(&next->guard, c->guard[i].name, c->guard[i].value);
+    next->status = (enum request_status)c->to;
+    next->guard.revision++;
+    return 0;
+}
+
+static const struct service *service_of(struct app *app, const struct request *rq)
+{
+    return app->house->services ? services_find(app->house->services, request_slug(rq)) : NULL;
+}
+
+struct save {
+    struct app *app;
+    const struct request *rq;
+    const struct change *c;
+    int64_t run;
+    bool repairs;
+};
+
+static size_t add_leg(const struct save *s, struct span args[], struct str *numbers)
+{
+    const struct job_new *leg = &s->c->leg;
+    if (!leg->id)
+        return 0;
+    str_addf(numbers, "%lld %lld", (long long)leg->code, (long long)leg->run);
+    size_t space = strcspn(numbers->s, " ");
+    struct span code = { numbers->s, space }, run = { numbers->s + space + 1, numbers->len - space - 1 };
+    const struct span fields[] = {
+        SPAN("type"), span_of(leg->type), SPAN("payload"), SPAN("{}"), SPAN("status"), SPAN("pending"), SPAN("priority"), SPAN("5"),
+        SPAN("attempts"), SPAN("0"), SPAN("run"), run, SPAN("request_hash"), span_of(leg->request_hash), SPAN("code"), code,
+        SPAN("call"), span_of(leg->call ? leg->call : ""),
+    };
+    size_t count = ARRAY_LEN(fields) - (leg->call ? 0 : 2);
+    memcpy(args, fields, count * sizeof *fields);
+    return count;
+}
+
+static void queue_save(const struct save *s, struct span text, struct span entry, struct span view)
+{
+    const struct house *house = s->app->house;
+    const struct change *c = s->c;
+    struct span hash = span_of(s->rq->hash);
+    struct key document = key_document(hash), guard = key_guard(hash), events = key_events(hash), mailbox = key_mailbox(hash);
+    struct key updates = key_updates(hash), watch = key_watch(house);
+    struct span queue_name = SPAN(JOB_QUEUE_DEFAULT), leg_id = span_of(c->leg.id);
+    struct key queue = key_queue(house, queue_name, "queue"), active = key_queue(house, queue_name, "active");
+    struct key leg = key_job(house, queue_name, c->leg.id ? leg_id : SPAN("-")), total = key_stats(house, "total");
+    struct key daily = key_stats_daily(house, s->rq->now_ms);
+    const struct span keys[] = { key_span(&document), key_span(&guard),  key_span(&events), key_span(&mailbox), key_span(&queue),
+                                 key_span(&active),   key_span(&leg),    key_span(&total),  key_span(&daily) };
+    char number[5][24];
+    snprintf(number[0], sizeof number[0], "%lld", (long long)s->rq->guard.revision + 1);
+    snprintf(number[1], sizeof number[1], "%lld", (long long)house->request_ttl_s * 1000);
+    snprintf(number[2], sizeof number[2], "%lld", (long long)s->run);
+    snprintf(number[3], sizeof number[3], "%lld", (long long)(c->mail_ttl_ms > 0 ? c->mail_ttl_ms : 1));
+    const struct span none = SPAN(""), yes = SPAN("1");
+    struct str leg_numbers = STR_INIT;
+    struct span args[SAVE_ARGS_MAX] = {
+        s->rq->doc.text, text, span_of(request_status_name((enum request_status)c->to)), span_of(number[0]), span_of(number[1]), entry,
+        key_span(&updates), view, s->run ? span_of(number[2]) : none, c->mail_clear ? yes : none, c->mail.s ? c->mail : none,
+        span_of(number[3]), c->code ? yes : none, s->repairs ? yes : none, c->leg.id ? leg_id : none,
+        c->unless_active.s ? c->unless_active : none,
+    };
+    size_t leg_fields = add_leg(s, args + 17, &leg_numbers), count = 17 + leg_fields;
+    snprintf(number[4], sizeof number[4], "%zu", leg_fields);
+    args[16] = span_of(number[4]);
+    for (size_t i = 0; i < c->guard_count; i++) {
+        args[count++] = span_of(c->guard[i].name);
+        args[count++] = c->guard[i].value;
+    }
+    redis_use_db(s->app->redis, s->app->main_db);
+    if (c->watch_ms > 0)
+        redis_queuef(s->app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)c->watch_ms, hash.s, hash.len);
+    redis_queue_script(s->app->redis, &script_request_save, c->leg.id ? 9 : 4, keys, (int)count, args);
+    if (request_is_final((enum request_status)c->to))
+        redis_postf(s->app->redis, "ZREM %b %b", watch.s, watch.len, hash.s, hash.len);
+    str_free(&leg_numbers);
+}
+
+static const struct save_answer {
+    const char *word;
+    int result; /* 1: written; 2: decide again; -1: refused */
+    enum err_kind kind;
+    const char *reason;
+} save_answers[] = {
+    { "saved", 1, ERR_NONE, NULL },
+    { "again", 2, ERR_NONE, NULL },
+    { "final", 2, ERR_NONE, NULL }, /* it ended meanwhile: the next reading says how */
+    { "gone", -1, ERR_NOT_FOUND, "does not exist any more" },
+    { "stale", -1, ERR_STALE, "is being carried out by another run" },
+};
+
+static int take_save(const struct save *s, struct err *err)
+{
+    const struct reply *replies, *last;
+    size_t count;
+    if (redis_exchange(s->app->redis, &replies, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (redis_reply_ok(&replies[i], err) < 0)
+            return -1;
+    last = &replies[count - 1];
+    struct span word = last->count > 0 ? reply_text(&last->item[0]) : (struct span){ NULL, 0 };
+    for (size_t i = 0; i < ARRAY_LEN(save_answers); i++)
+        if (span_is(word, save_answers[i].word)) {
+            if (save_answers[i].result < 0)
+                err_set(err, save_answers[i].kind, "request %s %s", s->rq->hash, save_answers[i].reason);
+            if (save_answers[i].result == 1 && s->c->code && last->count > 1)
+                str_add_span(s->c->code, reply_text(&last->item[1]));
+            return save_answers[i].result;
+        }
+    return err_set(err, ERR_FAILED, "request_save.lua gave an answer that is not known here");
+}
+
+static int write_change(const struct save *s, struct err *err)
+{
+    struct str text = STR_INIT, entry = STR_INIT, view = STR_INIT;
+    struct request next;
+    int result = -1;
+    if (raw_set(&text, s->rq->doc.text, s->c->doc, s->c->doc_count) < 0)
+        err_set(err, ERR_FAILED, "the document of request %s is not a JSON object", s->rq->hash);
+    else if (foresee(s->rq, s->c, (struct span){ text.s, text.len }, &next, err) == 0) {
+        document_add_entry(&entry, &next.doc);
+        view_add_stored(&view, &next, service_of(s->app, &next));
+        queue_save(s, (struct span){ text.s, text.len }, (struct span){ entry.s, entry.len }, (struct span){ view.s, view.len });
+        result = take_save(s, err);
+    }
+    str_free(&text);
+    str_free(&entry);
+    str_free(&view);
+    return result;
+}
+
+/* --- the loop --- */
+
+/* One reading into *rq; a foreign document is recorded first unless `repairs`. 1, 0 gone, 2 read again, -1. */
+static int read_for_change(struct app *app, struct span hash, bool repairs, struct request *rq, struct err *err)
+{
+    const struct reply *replies;
+    size_t count;
+    bool foreign = false;
+    request_queue(app, hash);
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    int found = request_take(hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
+    if (found == 1 && foreign && !repairs)
+        return request_adopt(app, hash, err) < 0 ? -1 : 2;
+    return found;
+}
+
+static int decide_and_write(struct app *app, const struct request *rq, int64_t run, bool repairs, change_decide decide, void *ctx,
+                            struct change *c, struct err *err)
+{
+    bool final = request_is_final(rq->status);
+    int result = decide(app, rq, c, ctx, err);
+    if (result < 0 && final && err && err->kind == ERR_STATE)
+        err_set(err, ERR_FINAL, "request %s has ended: it is %s", rq->hash, request_status_name(rq->status));
+    if (result <= 0)
+        return result;
+    if (c->to < 0)
+        c->to = (int)rq->status;
+    if (final && !repairs)
+        return c->to == (int)rq->status ? 0
+                                        : err_set(err, ERR_FINAL, "request %s has ended: it is %s", rq->hash,
+                                                  request_status_name(rq->status));
+    if (run != 0 && rq->guard.run != 0 && rq->guard.run != run)
+        return err_set(err, ERR_STALE, "run %lld of request %s is over", (long long)run, rq->hash);
+    if (!repairs && !request_may(rq->status, (enum request_status)c->to))
+        return err_set(err, ERR_STATE, "request %s is %s and cannot become %s", rq->hash, request_status_name(rq->status),
+                       request_status_name((enum request_status)c->to));
+    stamp(app, rq, c);
+    return write_change(&(struct save){ app, rq, c, run, repairs }, err);
+}
+
+static int change_loop(struct app *app, struct span hash, int64_t run, bool repairs, change_decide decide, void *ctx, struct err *err)
+{
+    int64_t until_ms = clock_mono_ms() + CHANGE_NEXT_TRY_MS;
+    for (unsigned spread_us = 500;; spread_us = spread_us < 50000 ? spread_us * 2 : spread_us) {
+        struct request rq;
+        struct change c = { .to = -1 };
+        int result = read_for_change(app, hash, repairs, &rq, err);
+        if (result == 0)
+            return err_set(err, ERR_NOT_FOUND, "request %.*s does not exist any more", (int)hash.len, hash.s);
+        if (result == 1)
+            result = decide_and_write(app, &rq, run, repairs, decide, ctx, &c, err);
+        change_reset(&c);
+        if (result != 2)
+            return result;
+        if (clock_mono_ms() >= until_ms)
+            return err_set(err, ERR_FULL, "request %.*s is being written by too many at once; try again", (int)hash.len, hash.s);
+        usleep(rnd_below(spread_us));
+    }
+}
+
+int change_make(struct app *app, struct span hash, int64_t run, change_decide decide, void *ctx, struct err *err)
+{
+    return change_loop(app, hash, run, false, decide, ctx, err);
+}
+
+int change_adopt(struct app *app, struct span hash, change_decide decide, void *ctx, struct err *err)
+{
+    return change_loop(app, hash, 0, true, decide, ctx, err);
+}

@@ -1,0 +1,35 @@
+/* document.h: the text of a request's document (contract 4.1). It is edited as text: what a writer does not set stays byte for
+ * byte. No Redis here. */
+#ifndef PEYGIR_DOCUMENT_H
+#define PEYGIR_DOCUMENT_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+enum document_field {
+    DOC_HASH, DOC_SERVICE, DOC_STATUS, DOC_STEP, DOC_PROGRESS, DOC_MESSAGE, DOC_DURATION, DOC_DATA, DOC_OTP, DOC_RESULT, DOC_ERROR,
+    DOC_USER, DOC_OWNER, DOC_LOCALE, DOC_REVISION, DOC_STARTED, DOC_UPDATED, DOC_EXPIRES, DOC_COMPLETED, DOC_FIELDS
+};
+extern const char *const document_names[DOC_FIELDS];
+
+/* The raw values of a document, borrowed from its text; absent ones have .s == NULL. */
+struct document {
+    struct span text;
+    struct span field[DOC_FIELDS];
+};
+/* 0; -1 (ERR_INVALID) when text is not a JSON object. */
+int document_read(struct span text, struct document *doc, struct err *err);
+
+/* The compact history entry: [revision,"updated_at","status",step,progress,message,otp,error], made of the document's raw
+ * values (absent ones are null), so that an entry that differs shows that somebody else wrote the document. */
+void document_add_entry(struct str *out, const struct document *doc);
+/* Is this the entry that document_add_entry would make? Allocates nothing. */
+bool document_entry_is(const struct document *doc, struct span entry);
+
+/* A raw value; `null` when it is absent. */
+struct span document_value(const struct document *doc, enum document_field field);
+
+/* One member of otp_data as raw JSON ("expires_at", "length" ...); absent when there is none. */
+struct span document_otp(const struct document *doc, const char *name);
+
+#endif

@@ -1,0 +1,157 @@
+/* keys.c: every key and channel name of the contract (section 4). */
+#include "core/keys.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "core/job.h"
+#include "core/options.h"
+
+#define DATE_LEN 10 /* "2026-01-02" */
+
+static bool is_crockford_upper(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' && c != 'U');
+}
+
+bool keys_is_hash(struct span s)
+{
+    if (s.len != HASH_LEN || memcmp(s.s, "req_", 4) != 0)
+        return false;
+    for (size_t i = 4; i < HASH_LEN; i++)
+        if (!is_crockford_upper(s.s[i]))
+            return false;
+    return true;
+}
+
+/* What does not fit is cut: only a name that no rule allows is that long, and a cut one exists nowhere. */
+static void add(struct key *k, struct span part)
+{
+    size_t room = sizeof(k->s) - 1 - k->len;
+    size_t len = part.len < room ? part.len : room;
+
+    if (len > 0)
+        memcpy(k->s + k->len, part.s, len);
+    k->len += len;
+    k->s[k->len] = '\0';
+}
+
+static struct key join(struct span a, struct span b, struct span c)
+{
+    struct key k;
+
+    k.len = 0;
+    add(&k, a);
+    add(&k, b);
+    add(&k, c);
+    return k;
+}
+
+struct key key_document(struct span hash)
+{
+    return join(SPAN("local_request:"), hash, SPAN(""));
+}
+
+struct key key_guard(struct span hash)
+{
+    return join(SPAN("{local_request:"), hash, SPAN("}:guard"));
+}
+
+struct key key_events(struct span hash)
+{
+    return join(SPAN("{local_request:"), hash, SPAN("}:events"));
+}
+
+struct key key_mailbox(struct span hash)
+{
+    return join(SPAN("{local_request:"), hash, SPAN("}:otp"));
+}
+
+struct key key_updates(struct span hash)
+{
+    return join(SPAN("local_request_updates:"), hash, SPAN(""));
+}
+
+struct key key_owner(const struct house *h, struct span owner)
+{
+    return join(span_of(h->prefix), SPAN(":owner:"), owner);
+}
+
+struct key key_watch(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":requests:watch"), SPAN(""));
+}
+
+struct key key_runs(const struct house *h, struct span slug)
+{
+    struct key k = join(span_of(h->prefix), SPAN(":stats:service:"), slug);
+
+    add(&k, SPAN(":runs"));
+    return k;
+}
+
+struct key key_queue(const struct house *h, struct span queue, const char *part)
+{
+    struct key k;
+
+    if (span_is(queue, JOB_QUEUE_DEFAULT) && span_is(SPAN("queue"), part))
+        return join(span_of(h->task_queue), SPAN(""), SPAN(""));
+    k = join(span_of(h->prefix), SPAN(":"), queue);
+    add(&k, SPAN(":"));
+    add(&k, span_of(part));
+    return k;
+}
+
+struct key key_job(const struct house *h, struct span queue, struct span id)
+{
+    struct key k;
+
+    if (span_is(queue, JOB_QUEUE_DEFAULT))
+        return join(span_of(h->task_data), SPAN(":"), id);
+    k = join(span_of(h->prefix), SPAN(":"), queue);
+    add(&k, SPAN(":data:"));
+    add(&k, id);
+    return k;
+}
+
+struct key key_stats(const struct house *h, const char *name)
+{
+    return join(span_of(h->prefix), SPAN(":stats:tasks:"), span_of(name));
+}
+
+struct key key_stats_daily(const struct house *h, int64_t ms)
+{
+    char now[CLOCK_RFC3339_SIZE];
+
+    clock_rfc3339(ms, now);
+    return join(span_of(h->prefix), SPAN(":stats:daily:"), (struct span){ now, DATE_LEN });
+}
+
+struct key key_stats_days(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":stats:daily:"), SPAN(""));
+}
+
+struct key key_worker(const struct house *h, struct span id)
+{
+    return join(span_of(h->prefix), SPAN(":worker:"), id);
+}
+
+struct key key_workers(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":workers"), SPAN(""));
+}
+
+struct key key_session(const struct house *h, struct span token)
+{
+    char hex[DIGEST_HEX_SIZE];
+
+    if (settings_word(h->settings, OPT_SESSION_KEYS) == SESSION_KEYS_PLAIN)
+        return join(span_of(h->session_prefix), SPAN(":"), token);
+    digest_sha256_hex(token.s, token.len, hex);
+    return join(span_of(h->session_prefix), SPAN(":"), span_of(hex));
+}
+
+struct key key_user_sessions(const struct house *h, struct span user_id)
+{
+    return join(span_of(h->prefix), SPAN(":user_sessions:"), user_id);
+}

@@ -1,0 +1,360 @@
+/* otp.c: the one-time code of a request */
+#include "core/otp.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "core/change.h"
+
+enum { GIVE_UP_MS = 60000, LEG_LOOK_MS = 2000, CODE_MAX = 32 };
+
+/* For a request whose service is not there (any more): what section 6 of the contract gives. */
+static const struct service_code default_code = { true, 5, 120, 3, 5, 60, 3 };
+
+static const struct service_code *policy(const struct service *service)
+{
+    return service && service->code.used ? &service->code : &default_code;
+}
+
+/* --- otp_data as text --- */
+
+struct otp_text {
+    struct span handle; /* JSON; absent: null */
+    int64_t until_ms, length, attempts, resends, resent_ms; /* resent_ms 0: never */
+    struct span message; /* JSON string; absent: null */
+};
+
+static void add_time(struct str *b, int64_t ms)
+{
+    char text[CLOCK_RFC3339_SIZE];
+    clock_rfc3339(ms, text);
+    str_add_json(b, text, strlen(text));
+}
+
+static void set_otp_data(struct change *c, const struct otp_text *t)
+{
+    struct str b = STR_INIT;
+    str_adds(&b, "{\"hash\":");
+    str_add_span(&b, t->handle.s ? t->handle : SPAN("null"));
+    str_adds(&b, ",\"expires_at\":");
+    add_time(&b, t->until_ms);
+    str_adds(&b, ",\"message\":");
+    str_add_span(&b, t->message.s ? t->message : SPAN("null"));
+    str_addf(&b, ",\"length\":%lld,\"attempts\":%lld,\"resends\":%lld,\"resent_at\":", (long long)t->length, (long long)t->attempts,
+             (long long)t->resends);
+    if (t->resent_ms > 0)
+        add_time(&b, t->resent_ms);
+    else
+        str_adds(&b, "null");
+    str_addc(&b, '}');
+    change_json(c, DOC_OTP, (struct span){ b.s, b.len });
+    str_free(&b);
+}
+
+/* The present otp_data, to be edited and set again. */
+static struct otp_text get_otp_data(const struct request *rq, const struct service *service)
+{
+    struct span resent = document_otp(&rq->doc, "resent_at");
+    int64_t resent_ms = resent.len > 2 ? clock_parse_rfc3339((struct span){ resent.s + 1, resent.len - 2 }) : 0;
+    return (struct otp_text){ .handle = document_otp(&rq->doc, "hash"),
+                              .message = document_otp(&rq->doc, "message"),
+                              .until_ms = rq->guard.code_until_ms,
+                              .length = raw_int(document_otp(&rq->doc, "length"), policy(service)->length),
+                              .attempts = rq->guard.tries,
+                              .resends = rq->guard.resends,
+                              .resent_ms = resent_ms > 0 ? resent_ms : 0 };
+}
+
+/* From now on code `until_ms`; the watch gives up a minute later. */
+static void set_until(struct change *c, const struct request *rq, int64_t until_ms)
+{
+    change_guard_int(c, "code_until", until_ms);
+    c->watch_ms = (until_ms > rq->now_ms ? until_ms : rq->now_ms) + GIVE_UP_MS;
+}
+
+/* --- the bot's word --- */
+
+struct require {
+    const struct service *service;
+    const struct otp_ask *ask;
+};
+
+static void start_code(struct change *c, const struct request *rq, const struct service *service, const struct otp_ask *ask)
+{
+    const struct service_code *code = policy(service);
+    struct otp_text t = { .handle = ask->handle, .attempts = rq->guard.tries, .resends = rq->guard.resends };
+    t.until_ms = rq->now_ms + (ask->expiry_s > 0 ? ask->expiry_s : code->seconds) * 1000;
+    t.length = ask->length > 0 && ask->length <= CODE_MAX ? ask->length : code->length;
+    struct str message = STR_INIT;
+    const char *text = ask->message ? ask->message : "messages.waiting_for_code";
+    str_add_json(&message, text, strlen(text));
+    t.message = (struct span){ message.s, message.len };
+    set_otp_data(c, &t);
+    str_free(&message);
+    change_text(c, DOC_MESSAGE, text);
+    change_status(c, REQUEST_OTP_REQUIRED);
+    change_guard_int(c, "code_tries", 0);
+    change_guard_int(c, "resend_at", rq->now_ms + code->cooldown_s * INT64_C(1000));
+    set_until(c, rq, t.until_ms);
+}
+
+/* Already otp_required: what the first word left open is filled in, nothing is changed. */
+static int fill_gaps(const struct request *rq, struct change *c, const struct require *r)
+{
+    struct otp_text t = get_otp_data(rq, r->service);
+    bool open = (!t.handle.s || span_is(t.handle, "null")) && r->ask->handle.s && !span_is(r->ask->handle, "null");
+    if (!open)
+        return 0;
+    t.handle = r->ask->handle;
+    set_otp_data(c, &t);
+    return 1;
+}
+
+static int decide_require(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct require *r = ctx;
+    (void)app;
+    if (rq->status == REQUEST_OTP_REQUIRED)
+        return fill_gaps(rq, c, r);
+    if (rq->status != REQUEST_PROCESSING && rq->status != REQUEST_OTP_VERIFYING)
+        return err_set(err, ERR_STATE, "request %s is %s: it cannot ask for a code", rq->hash, request_status_name(rq->status));
+    c->mail_clear = true;
+    start_code(c, rq, r->service, r->ask);
+    return 1;
+}
+
+int otp_require(struct app *app, const struct service *service, struct span hash, int64_t run, const struct otp_ask *ask, struct err *err)
+{
+    return change_make(app, hash, run, decide_require, &(struct require){ service, ask }, err);
+}
+
+/* What one of the bot's "no"s means. */
+struct refusal {
+    const struct service *service;
+    const char *message;              /* of the bot; NULL: the catalogue's */
+    const char *again, *spent, *over; /* code is still good; another must be asked for; error code when none is left */
+    bool counts;                      /* uses a try */
+};
+
+static void end_without_code(struct change *c, const char *code)
+{
+    char message[64];
+    snprintf(message, sizeof message, "errors.%s", code);
+    change_error(c, &(struct request_error){ code, message, true });
+}
+
+static int decide_refuse(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct refusal *r = ctx;
+    const struct service_code *code = policy(r->service);
+    (void)app;
+    if (rq->status == REQUEST_OTP_REQUIRED)
+        return 0;
+    if (rq->status != REQUEST_OTP_VERIFYING && rq->status != REQUEST_PROCESSING)
+        return err_set(err, ERR_STATE, "request %s is %s: no code is being judged", rq->hash, request_status_name(rq->status));
+    int64_t tries = rq->guard.tries + r->counts, code_tries = rq->guard.code_tries + r->counts;
+    bool code_left = r->counts && code_tries < code->tries_code && rq->guard.code_until_ms > rq->now_ms;
+    bool resend_left = rq->guard.resends < code->resends;
+    change_guard_int(c, "tries", tries);
+    change_guard_int(c, "code_tries", code_tries);
+    if (tries >= code->tries_request || (!code_left && !resend_left)) {
+        end_without_code(c, r->counts ? "otp_tries" : r->over);
+        return 1;
+    }
+    struct otp_text t = get_otp_data(rq, r->service);
+    t.attempts = tries;
+    if (!code_left)
+        t.until_ms = rq->now_ms;
+    set_otp_data(c, &t);
+    set_until(c, rq, t.until_ms);
+    change_text(c, DOC_MESSAGE, r->message && code_left ? r->message : code_left ? r->again : r->spent);
+    change_status(c, REQUEST_OTP_REQUIRED);
+    return 1;
+}
+
+int otp_wrong(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err)
+{
+    struct refusal r = { service, message, "messages.code_wrong", "messages.code_ask_new", "otp_tries", true };
+    return change_make(app, hash, run, decide_refuse, &r, err);
+}
+
+int otp_expired(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err)
+{
+    struct refusal r = { service, message, NULL, "messages.code_expired", "otp_expired", false };
+    return change_make(app, hash, run, decide_refuse, &r, err);
+}
+
+static int decide_lost(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    return rq->status == REQUEST_OTP_VERIFYING ? decide_refuse(app, rq, c, ctx, err) : 0;
+}
+
+int otp_lost(struct app *app, const struct service *service, struct span hash, int64_t run, struct err *err)
+{
+    struct refusal r = { service, NULL, NULL, "messages.code_lost", "otp_lost", false };
+    return change_make(app, hash, run, decide_lost, &r, err);
+}
+
+static int decide_give_up(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    (void)app;
+    (void)ctx;
+    (void)err;
+    if (rq->status != REQUEST_OTP_REQUIRED || rq->guard.code_until_ms + GIVE_UP_MS > rq->now_ms)
+        return 0;
+    end_without_code(c, "otp_expired");
+    return 1;
+}
+
+int otp_give_up(struct app *app, struct span hash, struct err *err)
+{
+    return change_make(app, hash, 0, decide_give_up, NULL, err);
+}
+
+/* --- the visitor --- */
+
+struct entered {
+    const struct service *service;
+    char digits[CODE_MAX + 1];
+};
+
+static int decide_submit(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct entered *e = ctx;
+    int64_t length = raw_int(document_otp(&rq->doc, "length"), policy(e->service)->length);
+    (void)app;
+    if (rq->status != REQUEST_OTP_REQUIRED)
+        return err_set(err, ERR_STATE, "request %s is %s: it waits for no code", rq->hash, request_status_name(rq->status));
+    if ((int64_t)strlen(e->digits) != length)
+        return err_set(err, ERR_INVALID, "the code has %lld digits", (long long)length);
+    if (rq->guard.tries >= policy(e->service)->tries_request)
+        return err_set(err, ERR_TOO_MANY, "too many wrong codes for request %s", rq->hash);
+    if (rq->guard.code_until_ms <= rq->now_ms)
+        return err_set(err, ERR_EXPIRED, "the code has expired; ask for another");
+    int64_t number = rq->guard.code + 1;
+    char mail[CODE_MAX + 16];
+    int len = snprintf(mail, sizeof mail, "{\"otp\":\"%s\"}", e->digits);
+    change_mail(c, (struct span){ mail, (size_t)len }, rq->guard.code_until_ms - rq->now_ms);
+    change_leg(c, rq, "", number, NULL);
+    c->unless_active = rq->guard.leg.s ? rq->guard.leg : span_of(rq->hash);
+    change_guard_int(c, "code", number);
+    change_status(c, REQUEST_OTP_VERIFYING);
+    change_text(c, DOC_MESSAGE, "messages.verifying");
+    c->watch_ms = rq->now_ms + LEG_LOOK_MS;
+    return 1;
+}
+
+/* Digits of any script become ASCII; spaces and dashes that people put between them go. */
+static int read_code(struct span code, struct entered *e)
+{
+    struct str digits = STR_INIT;
+    size_t count = 0;
+    bool good = true;
+    utf8_add_latin_digits(&digits, code.s, code.len);
+    for (size_t i = 0; i < digits.len && good; i++) {
+        char ch = digits.s[i];
+        if (ch == ' ' || ch == '-')
+            continue;
+        good = ch >= '0' && ch <= '9' && count < CODE_MAX;
+        if (good)
+            e->digits[count++] = ch;
+    }
+    e->digits[count] = '\0';
+    str_free(&digits);
+    return good && count > 0 ? 0 : -1;
+}
+
+int otp_submit(struct app *app, const struct service *service, struct span hash, struct span code, struct err *err)
+{
+    struct entered e = { .service = service };
+    if (!utf8_valid(code.s, code.len) || read_code(code, &e) < 0)
+        e.digits[0] = '\0'; /* the state is looked at first: a request that waits for no code says so */
+    return change_make(app, hash, 0, decide_submit, &e, err);
+}
+
+static int decide_resend(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct service *service = ctx;
+    const struct service_code *code = policy(service);
+    (void)app;
+    if (rq->status != REQUEST_OTP_REQUIRED)
+        return err_set(err, ERR_STATE, "request %s is %s: it waits for no code", rq->hash, request_status_name(rq->status));
+    if (rq->guard.resends >= code->resends)
+        return err_set(err, ERR_TOO_MANY, "no further code can be sent for request %s", rq->hash);
+    if (rq->guard.resend_at_ms > rq->now_ms) {
+        err_set(err, ERR_TOO_MANY, "another code can be sent in a moment");
+        if (err)
+            err->retry_after_s = (int)((rq->guard.resend_at_ms - rq->now_ms + 999) / 1000);
+        return -1;
+    }
+    struct otp_text t = get_otp_data(rq, service);
+    t.until_ms = rq->now_ms + code->seconds * INT64_C(1000);
+    t.resends = rq->guard.resends + 1;
+    t.resent_ms = rq->now_ms;
+    set_otp_data(c, &t);
+    set_until(c, rq, t.until_ms);
+    change_guard_int(c, "resends", t.resends);
+    change_guard_int(c, "code_tries", 0);
+    change_guard_int(c, "resend_at", rq->now_ms + code->cooldown_s * INT64_C(1000));
+    change_text(c, DOC_MESSAGE, "messages.code_resent");
+    change_mail(c, SPAN("{\"resend\":true}"), code->seconds * INT64_C(1000));
+    if (service && service->calls_resend)
+        change_leg(c, rq, "resend.", t.resends, "resend-otp");
+    return 1;
+}
+
+int otp_resend(struct app *app, const struct service *service, struct span hash, struct err *err)
+{
+    return change_make(app, hash, 0, decide_resend, (void *)service, err);
+}
+
+int otp_push_leg(struct app *app, struct span hash, struct err *err)
+{
+    struct request rq;
+    int found = request_read(app, hash, &rq, err);
+    if (found <= 0 || rq.status != REQUEST_OTP_VERIFYING || rq.guard.taken >= rq.guard.code)
+        return found < 0 ? -1 : 0;
+    struct key mailbox = key_mailbox(hash);
+    int64_t number = rq.guard.code, run = rq.guard.run;
+    char id[HASH_SIZE + 24];
+    snprintf(id, sizeof id, "%s.%lld", rq.hash, (long long)number);
+    const struct reply *length = redis_do(app->redis, err, "LLEN %b", mailbox.s, mailbox.len);
+    if (!length)
+        return -1;
+    if (reply_int(length, 0) == 0)
+        return 0;
+    return job_push(app, &(struct job_new){ .id = id, .type = "service", .request_hash = rq.hash, .code = number, .run = run }, err);
+}
+
+/* --- what somebody wrote past the guard --- */
+
+void otp_adopt(struct change *c, const struct request *rq, const struct service *service)
+{
+    struct span expires = document_otp(&rq->doc, "expires_at");
+    int64_t until_ms = expires.len > 2 ? clock_parse_rfc3339((struct span){ expires.s + 1, expires.len - 2 }) : -1;
+    int64_t expiry_s = raw_int(document_otp(&rq->doc, "expiry"), 0);
+    if (until_ms > rq->now_ms)
+        expiry_s = (until_ms - rq->now_ms + 999) / 1000;
+    struct str message = STR_INIT;
+    bool told = raw_string(document_otp(&rq->doc, "message"), &message) && message.len > 0;
+    struct otp_ask ask = { .handle = document_otp(&rq->doc, "hash"),
+                           .expiry_s = expiry_s > 0 && expiry_s <= 86400 ? expiry_s : 0,
+                           .length = raw_int(document_otp(&rq->doc, "length"), 0),
+                           .message = told ? message.s : NULL };
+    start_code(c, rq, service, &ask);
+    str_free(&message);
+}
+
+/* --- looking --- */
+
+void otp_look(const struct request *rq, const struct service *service, struct otp_state *out)
+{
+    const struct service_code *code = policy(service);
+    int64_t of_code = code->tries_code - rq->guard.code_tries, of_request = code->tries_request - rq->guard.tries;
+    int64_t left_ms = rq->guard.code_until_ms - rq->now_ms, resend_ms = rq->guard.resend_at_ms - rq->now_ms;
+    out->expires_in_s = left_ms > 0 ? (left_ms + 999) / 1000 : 0;
+    out->resend_in_s = rq->guard.resends >= code->resends ? -1 : resend_ms > 0 ? (resend_ms + 999) / 1000 : 0;
+    out->attempts_left = of_code < of_request ? of_code : of_request;
+    if (out->attempts_left < 0)
+        out->attempts_left = 0;
+    out->length = raw_int(document_otp(&rq->doc, "length"), code->length);
+}

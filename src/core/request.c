@@ -1,0 +1,367 @@
+/* request.c: the states, reading, making, listing */
+#include "core/request.h"
+
+#include "base/clock.h"
+#include "base/rnd.h"
+#include "core/change.h"
+#include "core/estimate.h"
+#include "core/secret.h"
+#include "core/view.h"
+#include "scripts.h"
+
+enum { RENEW_AFTER_MS = 10000, OWN_REQUESTS = 50, LISTED_REQUESTS = 10000, QUEUE_LOOK = 1000, NEW_WATCH_MS = 15000 };
+
+/* --- the states --- */
+
+static const struct {
+    const char *name;
+    bool final;
+    unsigned next; /* bits of the states it may become, besides itself and the final ones */
+} states[REQUEST_STATUSES] = {
+    [REQUEST_PENDING] = { "pending", false, 1u << REQUEST_PROCESSING },
+    [REQUEST_PROCESSING] = { "processing", false, 1u << REQUEST_OTP_REQUIRED },
+    [REQUEST_OTP_REQUIRED] = { "otp_required", false, 1u << REQUEST_OTP_VERIFYING },
+    [REQUEST_OTP_VERIFYING] = { "otp_verifying", false, 1u << REQUEST_OTP_REQUIRED | 1u << REQUEST_PROCESSING },
+    [REQUEST_COMPLETED] = { "completed", true, 0 },
+    [REQUEST_FAILED] = { "failed", true, 0 },
+    [REQUEST_CANCELLED] = { "cancelled", true, 0 },
+};
+
+const char *request_status_name(enum request_status status)
+{
+    return states[status].name;
+}
+
+int request_status_parse(struct span name)
+{
+    for (int i = 0; i < REQUEST_STATUSES; i++)
+        if (span_is(name, states[i].name))
+            return i;
+    return -1;
+}
+
+bool request_is_final(enum request_status status)
+{
+    return states[status].final;
+}
+
+bool request_may(enum request_status from, enum request_status to)
+{
+    if (states[from].final)
+        return from == to;
+    return from == to || states[to].final || (states[from].next >> to & 1);
+}
+
+/* --- reading --- */
+
+void request_queue(struct app *app, struct span hash)
+{
+    struct key document = key_document(hash), guard = key_guard(hash), events = key_events(hash);
+    struct key queue = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "queue");
+    struct redis *r = app->redis;
+    struct span get_guard[2 + GUARD_FIELDS] = { SPAN("HMGET"), key_span(&guard) };
+    for (size_t i = 0; i < GUARD_FIELDS; i++)
+        get_guard[2 + i] = span_of(guard_names[i]);
+    redis_use_db(r, app->main_db);
+    redis_queue(r, 2, (const struct span[]){ SPAN("GET"), key_span(&document) });
+    redis_queue(r, ARRAY_LEN(get_guard), get_guard);
+    redis_queue(r, 3, (const struct span[]){ SPAN("LINDEX"), key_span(&events), SPAN("-1") });
+    redis_queue(r, 2, (const struct span[]){ SPAN("PTTL"), key_span(&document) });
+    redis_queue(r, 7, (const struct span[]){ SPAN("LPOS"), key_span(&queue), hash, SPAN("RANK"), SPAN("-1"), SPAN("MAXLEN"), SPAN("1000") });
+    redis_queue(r, 2, (const struct span[]){ SPAN("LLEN"), key_span(&queue) });
+}
+
+static struct span unquoted(struct span json)
+{
+    return json.len >= 2 && json.s[0] == '"' ? (struct span){ json.s + 1, json.len - 2 } : (struct span){ NULL, 0 };
+}
+
+struct span request_slug(const struct request *rq)
+{
+    return unquoted(rq->doc.field[DOC_SERVICE]);
+}
+
+static void take_guard(const struct reply *reply, struct guard *guard)
+{
+    *guard = (struct guard){ .revision = 0 };
+    for (size_t i = 0; i < reply->count && i < GUARD_FIELDS; i++)
+        guard_set(guard, i, reply_text(&reply->item[i]));
+}
+
+static void take_place(const struct reply *index, const struct reply *length, struct request *rq)
+{
+    int64_t waiting = reply_int(length, 0);
+    rq->ahead = index->type == REPLY_INT ? waiting - 1 - index->integer : -1;
+    if (index->type == REPLY_INT && rq->ahead < 0)
+        rq->ahead = 0; /* the list moved between the two commands */
+    rq->beyond = index->type != REPLY_INT && waiting > QUEUE_LOOK;
+}
+
+int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err)
+{
+    for (int i = 0; i < REQUEST_REPLIES; i++)
+        if (redis_reply_ok(&replies[i], err) < 0)
+            return -1;
+    if (replies[0].type == REPLY_NIL || hash.len != HASH_LEN)
+        return 0;
+    *rq = (struct request){ .ttl_ms = reply_int(&replies[3], 0), .now_ms = clock_ms() };
+    memcpy(rq->hash, hash.s, HASH_LEN);
+    if (document_read(reply_text(&replies[0]), &rq->doc, err) < 0)
+        return err_prefix(err, "request %s", rq->hash);
+    take_guard(&replies[1], &rq->guard);
+    take_place(&replies[4], &replies[5], rq);
+    *foreign = !document_entry_is(&rq->doc, reply_text(&replies[2]));
+    int written = request_status_parse(unquoted(rq->doc.field[DOC_STATUS]));
+    int guarded = rq->guard.status.s ? request_status_parse(rq->guard.status) : -1;
+    if (!*foreign && guarded != written)
+        *foreign = true;
+    /* Until it is adopted, the guard's word counts. */
+    rq->status = (enum request_status)(guarded >= 0 ? guarded : written >= 0 ? written : REQUEST_PENDING);
+    return 1;
+}
+
+int request_read(struct app *app, struct span hash, struct request *rq, struct err *err)
+{
+    for (int attempt = 0; attempt < 3; attempt++) {
+        const struct reply *replies;
+        size_t count;
+        bool foreign = false;
+        request_queue(app, hash);
+        if (redis_exchange(app->redis, &replies, &count, err) < 0)
+            return -1;
+        int found = request_take(hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
+        if (found <= 0 || !foreign)
+            return found;
+        if (request_adopt(app, hash, err) < 0)
+            return err && err->kind == ERR_NOT_FOUND ? 0 : -1;
+    }
+    return err_set(err, ERR_FULL, "request %.*s is being rewritten faster than it can be read; try again", (int)hash.len, hash.s);
+}
+
+bool request_belongs(const struct request *rq, struct span owner, struct span user_id)
+{
+    if (user_id.s && user_id.len > 0 && rq->guard.user_id.len > 0)
+        if (span_eq(rq->guard.user_id, user_id))
+            return true;
+    return owner.len > 0 && rq->guard.owner.len > 0 && span_eq(rq->guard.owner, owner);
+}
+
+void request_touch(struct app *app, const struct request *rq)
+{
+    int64_t ttl_ms = app->house->request_ttl_s * INT64_C(1000);
+    if (rq->ttl_ms < 0 || rq->ttl_ms > ttl_ms - RENEW_AFTER_MS)
+        return;
+    struct span hash = span_of(rq->hash);
+    const struct key keys[] = { key_document(hash), key_guard(hash), key_events(hash), key_owner(app->house, rq->guard.owner) };
+    redis_use_db(app->redis, app->main_db);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        redis_postf(app->redis, "PEXPIRE %b %lld", keys[i].s, keys[i].len, (long long)ttl_ms);
+}
+
+/* --- making --- */
+
+/* The hash is a signature of who asks and of the submission key: the same submission makes the same request, and nobody can guess it. */
+static void make_hash(struct app *app, const struct request_new *n, char hash[HASH_SIZE], char values[17])
+{
+    uint8_t mac[DIGEST_BYTES], values_mac[DIGEST_BYTES];
+    const struct digest_part data[] = { { n->data.s, n->data.len } };
+    secret_sign(app->house->secret, "values", data, 1, values_mac);
+    rnd_hex(values_mac, 8, values);
+    const struct digest_part parts[] = { { n->owner.s, n->owner.len },
+                                         { n->service->slug, strlen(n->service->slug) },
+                                         { n->key.s, n->key.len },
+                                         { values, n->key_is_exclusive ? 0 : 16 } };
+    secret_sign(app->house->secret, "submit", parts, ARRAY_LEN(parts), mac);
+    memcpy(hash, "req_", 4);
+    rnd_base32(mac, HASH_LEN - 4, hash + 4);
+}
+
+static void add_member(struct str *b, enum document_field field, struct span json)
+{
+    str_addc(b, b->len == 0 ? '{' : ',');
+    str_add_json(b, document_names[field], strlen(document_names[field]));
+    str_addc(b, ':');
+    str_add_span(b, json);
+}
+
+static void add_text_member(struct str *b, enum document_field field, struct span text)
+{
+    struct str json = STR_INIT;
+    if (text.s)
+        str_add_json(&json, text.s, text.len);
+    else
+        str_adds(&json, "null");
+    add_member(b, field, (struct span){ json.s, json.len });
+    str_free(&json);
+}
+
+static void make_document(struct app *app, const struct request_new *n, const char *hash, int64_t now_ms, struct str *out)
+{
+    char now[CLOCK_RFC3339_SIZE], expires[CLOCK_RFC3339_SIZE], duration[24];
+    clock_rfc3339(now_ms, now);
+    clock_rfc3339(now_ms + app->house->request_ttl_s * INT64_C(1000), expires);
+    snprintf(duration, sizeof duration, "%d", n->service->estimated_duration_s);
+    add_text_member(out, DOC_HASH, span_of(hash));
+    add_text_member(out, DOC_SERVICE, span_of(n->service->slug));
+    add_text_member(out, DOC_STATUS, span_of(request_status_name(REQUEST_PENDING)));
+    add_text_member(out, DOC_STEP, n->service->step_count > 0 ? span_of(n->service->steps[0].id) : (struct span){ NULL, 0 });
+    add_member(out, DOC_PROGRESS, SPAN("0"));
+    add_text_member(out, DOC_MESSAGE, SPAN("messages.queued"));
+    add_member(out, DOC_DURATION, span_of(duration));
+    add_member(out, DOC_DATA, n->data);
+    add_member(out, DOC_OTP, SPAN("null"));
+    add_member(out, DOC_RESULT, SPAN("null"));
+    add_member(out, DOC_ERROR, SPAN("null"));
+    add_text_member(out, DOC_USER, n->user_id);
+    add_text_member(out, DOC_OWNER, n->owner);
+    add_text_member(out, DOC_LOCALE, span_of(n->locale));
+    add_member(out, DOC_REVISION, SPAN("1"));
+    add_text_member(out, DOC_STARTED, span_of(now));
+    add_text_member(out, DOC_UPDATED, span_of(now));
+    add_text_member(out, DOC_EXPIRES, span_of(expires));
+    add_member(out, DOC_COMPLETED, SPAN("null"));
+    str_addc(out, '}');
+}
+
+/* Everything that one new request is, for the commands that make it. */
+struct birth {
+    const struct request_new *n;
+    const char *hash, *values;
+    int64_t now_ms, estimate_s;
+    struct str document, entry, view;
+};
+
+static int describe(struct app *app, struct birth *b, struct err *err)
+{
+    struct request rq = { .status = REQUEST_PENDING, .now_ms = b->now_ms, .guard = { .revision = 1, .estimate_s = b->estimate_s } };
+    memcpy(rq.hash, b->hash, HASH_SIZE);
+    make_document(app, b->n, b->hash, b->now_ms, &b->document);
+    if (document_read((struct span){ b->document.s, b->document.len }, &rq.doc, err) < 0)
+        return -1;
+    document_add_entry(&b->entry, &rq.doc);
+    view_add_stored(&b->view, &rq, b->n->service);
+    return 0;
+}
+
+static void queue_birth(struct app *app, const struct birth *b)
+{
+    struct span hash = span_of(b->hash);
+    const struct key document = key_document(hash), guard = key_guard(hash), events = key_events(hash), updates = key_updates(hash),
+                     watch = key_watch(app->house);
+    const struct span keys[] = { key_span(&document), key_span(&guard), key_span(&events) };
+    char ttl[24], estimate[24];
+    snprintf(ttl, sizeof ttl, "%lld", app->house->request_ttl_s * 1000LL);
+    snprintf(estimate, sizeof estimate, "%lld", (long long)b->estimate_s);
+    const struct span args[] = {
+        { b->document.s, b->document.len }, span_of(ttl), { b->entry.s, b->entry.len }, key_span(&updates), { b->view.s, b->view.len },
+        SPAN("status"), SPAN("pending"), SPAN("revision"), SPAN("1"), SPAN("owner"), b->n->owner, SPAN("values"), span_of(b->values),
+        SPAN("estimate"), span_of(estimate), SPAN("user_id"), b->n->user_id,
+    };
+    redis_use_db(app->redis, app->main_db);
+    redis_queuef(app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)(b->now_ms + NEW_WATCH_MS), hash.s, hash.len);
+    redis_queue_script(app->redis, &script_request_create, ARRAY_LEN(keys), keys, ARRAY_LEN(args) - (b->n->user_id.s ? 0 : 2), args);
+    job_push_queue(app, &(struct job_new){ .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s });
+}
+
+/* Lists that lead to it; losing them to a crash loses no request, so nobody waits for them. */
+static void post_lists(struct app *app, const struct birth *b)
+{
+    struct key own = key_owner(app->house, b->n->owner);
+    long long ttl_ms = app->house->request_ttl_s * 1000LL;
+    redis_use_db(app->redis, app->main_db);
+    redis_postf(app->redis, "LPUSH %s %s", KEY_REQUEST_LIST, b->hash);
+    redis_postf(app->redis, "LTRIM %s 0 %d", KEY_REQUEST_LIST, LISTED_REQUESTS - 1);
+    redis_postf(app->redis, "PEXPIRE %s %lld", KEY_REQUEST_LIST, ttl_ms);
+    redis_postf(app->redis, "LPUSH %b %s", own.s, own.len, b->hash);
+    redis_postf(app->redis, "LTRIM %b 0 %d", own.s, own.len, OWN_REQUESTS - 1);
+    redis_postf(app->redis, "PEXPIRE %b %lld", own.s, own.len, ttl_ms);
+    redis_flush(app->redis);
+}
+
+/* The same submission was made before, its request has expired, and its jobs are still remembered: they go, and the job is pushed. */
+static int push_anew(struct app *app, const struct birth *b, struct err *err)
+{
+    static const char *const suffixes[] = { "", ".cancel", ".resend.1", ".resend.2", ".resend.3", ".1", ".2", ".3", ".4", ".5" };
+    redis_use_db(app->redis, app->main_db);
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        char id[HASH_SIZE + 16];
+        snprintf(id, sizeof id, "%s%s", b->hash, suffixes[i]);
+        struct key data = key_job(app->house, SPAN(JOB_QUEUE_DEFAULT), span_of(id));
+        redis_postf(app->redis, "DEL %b", data.s, data.len);
+    }
+    struct job_new job = { .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s };
+    return job_push(app, &job, err) < 0 ? -1 : 0;
+}
+
+static int take_birth(struct app *app, const struct birth *b, struct err *err)
+{
+    const struct reply *replies;
+    size_t count;
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (redis_reply_ok(&replies[i], err) < 0)
+            return -1;
+    const struct reply *made = &replies[count - 2];
+    if (made->count != 2)
+        return err_set(err, ERR_FAILED, "request_create.lua gave an answer that is not known here");
+    if (made->item[0].integer == 1) {
+        bool pushed = replies[count - 1].integer == 1;
+        post_lists(app, b);
+        return pushed || push_anew(app, b, err) == 0 ? 1 : -1;
+    }
+    if (b->n->key_is_exclusive && !span_is(reply_text(&made->item[1]), b->values))
+        return err_set(err, ERR_STATE, "this Idempotency-Key was used for other values");
+    return 0;
+}
+
+int request_create(struct app *app, const struct request_new *n, char hash[HASH_SIZE], struct err *err)
+{
+    char values[17];
+    struct birth b = { .n = n, .hash = hash, .values = values, .now_ms = clock_ms(), .document = STR_INIT, .entry = STR_INIT, .view = STR_INIT };
+    make_hash(app, n, hash, values);
+    b.estimate_s = estimate_read(app, n->service, err);
+    int result = -1;
+    if (b.estimate_s >= 0 && describe(app, &b, err) == 0) {
+        queue_birth(app, &b);
+        result = take_birth(app, &b, err);
+    }
+    str_free(&b.document);
+    str_free(&b.entry);
+    str_free(&b.view);
+    return result;
+}
+
+/* --- listing --- */
+
+int request_each_of(struct app *app, struct span owner, void (*fn)(void *ctx, const struct request *rq), void *ctx, struct err *err)
+{
+    struct key own = key_owner(app->house, owner);
+    char hashes[OWN_REQUESTS][HASH_SIZE];
+    size_t found = 0, count;
+    redis_use_db(app->redis, app->main_db);
+    const struct reply *list = redis_do(app->redis, err, "LRANGE %b 0 %d", own.s, own.len, OWN_REQUESTS - 1), *replies;
+    if (!list)
+        return -1;
+    for (size_t i = 0; i < list->count && found < OWN_REQUESTS; i++) {
+        struct span hash = reply_text(&list->item[i]);
+        if (keys_is_hash(hash))
+            memcpy(hashes[found++], hash.s, HASH_SIZE - 1);
+    }
+    for (size_t i = 0; i < found; i++) {
+        hashes[i][HASH_LEN] = '\0';
+        request_queue(app, span_of(hashes[i]));
+    }
+    if (found == 0)
+        return 0;
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < found; i++) {
+        struct request rq;
+        bool foreign;
+        if (request_take(span_of(hashes[i]), replies + i * REQUEST_REPLIES, &rq, &foreign, NULL) == 1 &&
+            request_belongs(&rq, owner, (struct span){ NULL, 0 }))
+            fn(ctx, &rq);
+    }
+    return 0;
+}

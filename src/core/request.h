@@ -1,0 +1,125 @@
+/* request.h: requests in Redis (contract 4.1). Above: web creates, shows and cancels; worker carries; cli looks.
+ *
+ *                              +------------------------- wrong, expired, lost; tries left -----------------+
+ *                              v                                                                            |
+ *   pending --> processing --> otp_required ---- the visitor's code, into the mailbox ---------> otp_verifying
+ *                   ^                                                                               |
+ *                   +------------------------------- the next progress ----------------------------+
+ *
+ *   any of these --> completed | failed | cancelled      (final: nothing leaves them but `peygir failed retry`)
+ *
+ *   pending        waits in the queue for a worker
+ *   processing     a bot works on it; progress only grows within one run
+ *   otp_required   the visitor must enter the code; the estimate's clock stands still
+ *   otp_verifying  a code was entered and waits for the bot, or the bot judges it
+ *   completed      result_data is there
+ *   failed         error_data says why: {code, message, retryable}
+ *   cancelled      by the visitor or an administrator
+ *
+ * Every change is: read, decide on the text (document.h), write by request_save.lua, which compares the document with the one
+ * that was read, obeys the guard, and writes document, guard, history and message together. Who loses the race decides
+ * again on what is there now, jittered, for at most 5 s. A document that somebody wrote past the guard (a seed-style bot)
+ * is noticed by its newest history entry and recorded first. */
+#ifndef PEYGIR_REQUEST_H
+#define PEYGIR_REQUEST_H
+
+#include "core/app.h"
+#include "core/document.h"
+#include "core/job.h"
+#include "core/keys.h"
+#include "core/service.h"
+
+enum request_status {
+    REQUEST_PENDING, REQUEST_PROCESSING, REQUEST_OTP_REQUIRED, REQUEST_OTP_VERIFYING, REQUEST_COMPLETED, REQUEST_FAILED,
+    REQUEST_CANCELLED, REQUEST_STATUSES
+};
+const char *request_status_name(enum request_status status);
+int request_status_parse(struct span name); /* -1: none */
+bool request_is_final(enum request_status status);
+bool request_may(enum request_status from, enum request_status to); /* the picture above; from == to is allowed unless final */
+
+/* What the guard knows. */
+struct guard {
+    struct span status;  /* newest recorded */
+    struct span owner, user_id, leg, values;
+    int64_t revision, run;
+    int64_t tries;       /* wrong codes of the whole request */
+    int64_t code_tries;  /* wrong codes of the present code */
+    int64_t resends;
+    int64_t code;        /* codes entered so far: number of the newest */
+    int64_t taken;       /* number of the newest that a leg took */
+    int64_t code_until_ms, resend_at_ms;
+    int64_t estimate_s, started_ms, waited_ms, waiting_since_ms; /* see estimate.h */
+};
+
+/* One reading. All spans are borrowed from the connection and valid until its next exchange. */
+struct request {
+    char hash[HASH_SIZE];
+    struct document doc;
+    struct guard guard;
+    enum request_status status;
+    int64_t ttl_ms;
+    int64_t ahead;       /* pending: jobs ahead of it in the queue; -1: not queued or more than 1,000 */
+    bool beyond;         /* pending: more than 1,000 are ahead */
+    int64_t now_ms;
+};
+
+/* --- reading: REQUEST_REPLIES commands of the caller's exchange on app->redis, in the main database --- */
+#define REQUEST_REPLIES 6
+void request_queue(struct app *app, struct span hash);
+/* 1: *rq filled; 0: there is none; -1. A document changed past the guard sets *foreign: call request_adopt() and read again. */
+int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err);
+/* Both, adopting when needed: one round trip usually. 1, 0, -1. */
+int request_read(struct app *app, struct span hash, struct request *rq, struct err *err);
+/* Record what somebody wrote past the guard: revision, history, message; the guard wins over what it must. 0 or -1. */
+int request_adopt(struct app *app, struct span hash, struct err *err);
+/* Its service's slug, without quotes (slugs need no escapes); absent when the document has none. */
+struct span request_slug(const struct request *rq);
+/* Is it theirs? By the guard: the owner id, or the signed-in user. */
+bool request_belongs(const struct request *rq, struct span owner, struct span user_id);
+/* Post (not awaited) a renewal of its TTL, when at least 10 s of it are gone. For a look of its owner. */
+void request_touch(struct app *app, const struct request *rq);
+
+/* --- making one --- */
+struct request_new {
+    const struct service *service;
+    struct span data;      /* validated JSON object */
+    struct span owner, user_id; /* user_id.s NULL: visitor */
+    const char *locale;
+    struct span key;       /* submission key or Idempotency-Key; with the owner it decides the hash */
+    bool key_is_exclusive; /* true: the same key with other values is refused (ERR_STATE); false: it makes another request */
+};
+/* Document first, then the job, in one round trip (and one before it for the estimate). The same key and values make the same request:
+ * 1: made; 0: it was there (a missing job was pushed again); -1: ERR_STATE key reused, ERR_FULL, ERR_AWAY. `session` commands
+ * queued by the caller on app->redis before this call go along; their replies are dropped. */
+int request_create(struct app *app, const struct request_new *n, char hash[HASH_SIZE], struct err *err);
+/* Newest first; only what still exists and belongs to the owner. fn's request is borrowed for the call. Two round trips. */
+int request_each_of(struct app *app, struct span owner, void (*fn)(void *ctx, const struct request *rq), void *ctx, struct err *err);
+
+/* --- changes --- run 0: unfenced. Results: 1 changed; 0 it was so already (nothing written); -1 with ERR_NOT_FOUND, ERR_FINAL (ended
+ * otherwise), ERR_STALE (another run), ERR_STATE (not from here), ERR_AWAY, ERR_FULL. Messages are catalogue keys or text. */
+int request_progress(struct app *app, struct span hash, int64_t run, int progress, const char *step, const char *message,
+                     struct err *err); /* progress -1, step NULL, message NULL: as it is */
+int request_complete(struct app *app, struct span hash, int64_t run, struct span result, struct err *err);
+struct request_error {
+    const char *code, *message;
+    bool retryable; /* trying again with the same values may help */
+};
+int request_fail(struct app *app, struct span hash, int64_t run, const struct request_error *error, struct err *err);
+int request_cancel(struct app *app, struct span hash, struct err *err); /* also tells a waiting bot */
+
+/* --- a job's beginning and the look that nothing is forgotten (worker) --- */
+enum request_begin {
+    BEGIN_CALL,      /* call the bot with *body */
+    BEGIN_ENDED,     /* the request is final: end the job likewise, without a call */
+    BEGIN_GONE,      /* expired: end the job cancelled, reason `expired` */
+    BEGIN_NOTHING    /* nothing to do for this leg (its code was lost or judged): end the job completed */
+};
+/* Take a request up under the run of `job`: pending becomes processing; a leg takes its code from the mailbox, once.
+ * `body` gets the JSON to post. *status is the request's status now. 0 or -1. */
+int request_begin(struct app *app, const struct job *job, enum request_begin *what, enum request_status *status, struct str *slug, struct str *body,
+                  struct err *err);
+/* Due requests (at most 100): pushes a missing job, ends an expired code. Number looked at, or -1. Any number of workers may call it. */
+int request_watch(struct app *app, const struct services *services, struct err *err);
+
+#endif

@@ -1,0 +1,230 @@
+/* request_change.c: progress and the three ends, and what somebody wrote past the guard */
+#include "base/utf8.h"
+#include "core/change.h"
+#include "core/otp.h"
+
+enum { MESSAGE_MAX = 500, MAIL_CANCELLED_MS = 60000 };
+
+static const struct service *service_of(struct app *app, const struct request *rq)
+{
+    return app->house->services ? services_find(app->house->services, request_slug(rq)) : NULL;
+}
+
+/* --- progress --- */
+
+struct progress {
+    int percent; /* -1: as it is */
+    const char *step, *message;
+};
+
+static void set_clipped(struct change *c, enum document_field field, const char *text)
+{
+    char clipped[MESSAGE_MAX + 1];
+    size_t len = utf8_clip(text, strlen(text), MESSAGE_MAX);
+    memcpy(clipped, text, len);
+    clipped[len] = '\0';
+    change_text(c, field, clipped);
+}
+
+/* Would nothing change? Then nothing is written. */
+static bool is_present(const struct request *rq, const struct progress *p)
+{
+    return (rq->status == REQUEST_PROCESSING || rq->status == REQUEST_OTP_REQUIRED) &&
+           (p->percent < 0 || p->percent == raw_int(rq->doc.field[DOC_PROGRESS], -1)) &&
+           (!p->step || raw_is(rq->doc.field[DOC_STEP], p->step)) && (!p->message || raw_is(rq->doc.field[DOC_MESSAGE], p->message));
+}
+
+static int decide_progress(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct progress *p = ctx;
+    (void)app;
+    if (request_is_final(rq->status))
+        return err_set(err, ERR_STATE, "request %s has ended", rq->hash);
+    if (is_present(rq, p))
+        return 0;
+    int64_t present = raw_int(rq->doc.field[DOC_PROGRESS], 0);
+    if (rq->status == REQUEST_PENDING || rq->status == REQUEST_OTP_VERIFYING)
+        change_status(c, REQUEST_PROCESSING);
+    if (p->percent >= 0)
+        change_int(c, DOC_PROGRESS, rq->status == REQUEST_PROCESSING && p->percent < present ? present : p->percent);
+    if (p->step)
+        set_clipped(c, DOC_STEP, p->step);
+    if (p->message)
+        set_clipped(c, DOC_MESSAGE, p->message);
+    if (rq->status == REQUEST_PENDING)
+        change_guard_int(c, "started", rq->now_ms);
+    return 1;
+}
+
+int request_progress(struct app *app, struct span hash, int64_t run, int progress, const char *step, const char *message, struct err *err)
+{
+    if (progress > 100)
+        return err_set(err, ERR_INVALID, "progress is %d; it goes from 0 to 100", progress);
+    return change_make(app, hash, run, decide_progress, &(struct progress){ progress, step, message }, err);
+}
+
+/* --- the ends --- */
+
+static int decide_complete(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct span *result = ctx;
+    (void)app;
+    (void)rq;
+    (void)err;
+    change_status(c, REQUEST_COMPLETED);
+    change_json(c, DOC_RESULT, *result);
+    change_json(c, DOC_ERROR, SPAN("null"));
+    change_int(c, DOC_PROGRESS, 100);
+    change_text(c, DOC_MESSAGE, "messages.completed");
+    change_guard_text(c, "result", *result);
+    const struct service *service = service_of(app, rq);
+    if (service && service->step_count > 0)
+        change_text(c, DOC_STEP, service->steps[service->step_count - 1].id);
+    return 1;
+}
+
+int request_complete(struct app *app, struct span hash, int64_t run, struct span result, struct err *err)
+{
+    return change_make(app, hash, run, decide_complete, &result, err);
+}
+
+static int decide_fail(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    (void)app;
+    (void)rq;
+    (void)err;
+    change_error(c, ctx);
+    return 1;
+}
+
+int request_fail(struct app *app, struct span hash, int64_t run, const struct request_error *error, struct err *err)
+{
+    return change_make(app, hash, run, decide_fail, (void *)error, err);
+}
+
+static int decide_cancel(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    (void)ctx;
+    (void)err;
+    change_status(c, REQUEST_CANCELLED);
+    change_text(c, DOC_MESSAGE, "messages.cancelled");
+    change_mail(c, SPAN("{\"cancelled\":true}"), MAIL_CANCELLED_MS);
+    const struct service *service = service_of(app, rq);
+    if (service && service->calls_cancel && rq->status != REQUEST_PENDING)
+        change_leg(c, rq, "cancel", 0, "cancel");
+    return 1;
+}
+
+int request_cancel(struct app *app, struct span hash, struct err *err)
+{
+    return change_make(app, hash, 0, decide_cancel, NULL, err);
+}
+
+/* --- adopting --- */
+
+/* The newest recorded step, progress, message and error win over a document whose request has ended. */
+static void restore_final(struct change *c, struct span entry, struct span result)
+{
+    static const enum document_field fields[] = { DOC_REVISION, DOC_UPDATED, DOC_STATUS, DOC_STEP,
+                                                  DOC_PROGRESS, DOC_MESSAGE, DOC_OTP,    DOC_ERROR };
+    struct json_object *list = NULL;
+    struct str text = STR_INIT;
+    if (entry.s && json_parse(entry.s, entry.len, &list, NULL) == 0 && json_object_is_type(list, json_type_array))
+        for (size_t i = 3; i < ARRAY_LEN(fields); i++) {
+            str_reset(&text);
+            json_add(&text, json_object_array_get_idx(list, i));
+            change_json(c, fields[i], (struct span){ text.s, text.len });
+        }
+    if (result.s)
+        change_json(c, DOC_RESULT, result);
+    json_object_put(list);
+    str_free(&text);
+}
+
+/* Within one run progress does not go back, whoever writes it. */
+static void keep_progress(const struct request *rq, struct change *c, struct span entry)
+{
+    struct json_object *list = NULL;
+    if (!entry.s || json_parse(entry.s, entry.len, &list, NULL) < 0 || !json_object_is_type(list, json_type_array))
+        return;
+    int64_t recorded = json_object_get_int64(json_object_array_get_idx(list, 4)), written = raw_int(rq->doc.field[DOC_PROGRESS], -1);
+    if (written < recorded || written > 100)
+        change_int(c, DOC_PROGRESS, recorded);
+    json_object_put(list);
+}
+
+struct adoption {
+    struct str entry, result; /* read beforehand: a decide function makes no round trip */
+};
+
+static int adopted_status(const struct request *rq)
+{
+    struct span name = rq->doc.field[DOC_STATUS];
+    int wished = name.len > 2 ? request_status_parse((struct span){ name.s + 1, name.len - 2 }) : -1;
+    if (!rq->guard.status.s)
+        return wished >= 0 ? wished : REQUEST_PENDING;
+    /* A bot that writes by itself goes from the first progress straight to the code. */
+    if (wished == REQUEST_OTP_REQUIRED && rq->status == REQUEST_PENDING)
+        return wished;
+    return wished >= 0 && request_may(rq->status, (enum request_status)wished) ? wished : (int)rq->status;
+}
+
+static void adopt_ids(const struct request *rq, struct change *c)
+{
+    static const struct {
+        enum document_field field;
+        size_t offset;
+    } ids[] = { { DOC_OWNER, offsetof(struct guard, owner) }, { DOC_USER, offsetof(struct guard, user_id) } };
+    for (size_t i = 0; rq->guard.status.s && i < ARRAY_LEN(ids); i++) {
+        const struct span *id = (const struct span *)(const void *)((const char *)&rq->guard + ids[i].offset);
+        char *text = id->len > 0 ? xmemdupz(id->s, id->len) : NULL;
+        change_text(c, ids[i].field, text);
+        free(text);
+    }
+    change_text(c, DOC_HASH, rq->hash);
+}
+
+static int decide_adopt(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct adoption *a = ctx;
+    (void)err;
+    adopt_ids(rq, c);
+    if (rq->guard.status.s && request_is_final(rq->status)) {
+        change_status(c, rq->status);
+        restore_final(c, (struct span){ a->entry.s, a->entry.len }, (struct span){ a->result.s, a->result.len });
+        return 1;
+    }
+    int to = adopted_status(rq);
+    change_status(c, (enum request_status)to);
+    if (rq->status == REQUEST_PROCESSING && to == REQUEST_PROCESSING)
+        keep_progress(rq, c, (struct span){ a->entry.s, a->entry.len });
+    if (rq->status == REQUEST_PENDING && to != REQUEST_PENDING)
+        change_guard_int(c, "started", rq->now_ms);
+    if (to == REQUEST_OTP_REQUIRED && rq->status != REQUEST_OTP_REQUIRED)
+        otp_adopt(c, rq, service_of(app, rq));
+    if (to == REQUEST_COMPLETED && rq->doc.field[DOC_RESULT].s)
+        change_guard_text(c, "result", rq->doc.field[DOC_RESULT]);
+    return 1;
+}
+
+int request_adopt(struct app *app, struct span hash, struct err *err)
+{
+    struct key guard = key_guard(hash), events = key_events(hash);
+    struct adoption a = { STR_INIT, STR_INIT };
+    const struct reply *replies;
+    size_t count;
+    redis_use_db(app->redis, app->main_db);
+    redis_queuef(app->redis, "LINDEX %b -1", events.s, events.len);
+    redis_queuef(app->redis, "HGET %b result", guard.s, guard.len);
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    struct span entry = reply_text(&replies[count - 2]), result = reply_text(&replies[count - 1]);
+    if (entry.s)
+        str_add_span(&a.entry, entry);
+    if (result.s)
+        str_add_span(&a.result, result);
+    int done = change_adopt(app, hash, decide_adopt, &a, err);
+    str_free(&a.entry);
+    str_free(&a.result);
+    return done < 0 ? -1 : 0;
+}

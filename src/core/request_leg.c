@@ -1,0 +1,138 @@
+/* request_leg.c: a job takes its request up */
+#include "core/change.h"
+#include "core/otp.h"
+
+static const struct service *service_of(struct app *app, const struct request *rq)
+{
+    return app->house->services ? services_find(app->house->services, request_slug(rq)) : NULL;
+}
+
+struct begin {
+    const struct job *job;
+    enum request_begin what;
+    enum request_status status;
+    struct str *slug, *body;
+    struct str code; /* the mail that the leg took: {"otp":"..."} */
+};
+
+/* The first leg of a run: pending goes on to processing; a run that starts again starts at the beginning. */
+static void begin_first(struct app *app, const struct request *rq, struct change *c, const struct begin *b)
+{
+    const struct service *service = service_of(app, rq);
+    bool again = rq->status == REQUEST_PROCESSING;
+    change_status(c, REQUEST_PROCESSING);
+    change_text(c, DOC_MESSAGE, again ? "messages.retrying" : "messages.started");
+    change_int(c, DOC_PROGRESS, 0);
+    if (service && service->step_count > 0)
+        change_text(c, DOC_STEP, service->steps[0].id);
+    change_guard_int(c, "started", rq->now_ms);
+    change_guard_int(c, "waited", 0);
+    change_guard_text(c, "leg", span_of(b->job->id));
+}
+
+static void add_body(const struct request *rq, struct begin *b)
+{
+    struct str hash = STR_INIT;
+    str_add_json(&hash, rq->hash, HASH_LEN);
+    struct raw_member members[3] = { { "requestHash", { hash.s, hash.len } } };
+    size_t count = 1;
+    if (b->job->code > 0) /* the code itself is put in when the mailbox has given it */
+        members[count++] = (struct raw_member){ "otp", SPAN("\"\"") };
+    if (b->job->code > 0 || b->job->call)
+        members[count++] = (struct raw_member){ "otpData", document_value(&rq->doc, DOC_OTP) };
+    struct span data = rq->doc.field[DOC_DATA];
+    str_reset(b->body);
+    if (b->job->call || raw_set(b->body, data, members, count) < 0) {
+        str_reset(b->body);
+        raw_set(b->body, SPAN("{}"), members, count);
+    }
+    str_free(&hash);
+}
+
+static int decide_begin(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    struct begin *b = ctx;
+    const struct job *job = b->job;
+    struct span slug = request_slug(rq);
+    b->status = rq->status;
+    str_reset(b->slug);
+    str_add_span(b->slug, slug.s ? slug : SPAN(""));
+    str_reset(&b->code);
+    if (rq->guard.run > job->run && !job->call)
+        return err_set(err, ERR_STALE, "run %lld of request %s is over", (long long)job->run, rq->hash);
+    b->what = BEGIN_ENDED;
+    bool cancelling = job->call && strcmp(job->call, "cancel") == 0;
+    if (request_is_final(rq->status) && !cancelling)
+        return 0;
+    b->what = BEGIN_CALL;
+    add_body(rq, b);
+    if (job->call)
+        return 0;
+    change_guard_int(c, "run", job->run);
+    if (job->code == 0) {
+        if (rq->status == REQUEST_PENDING || rq->status == REQUEST_PROCESSING) {
+            begin_first(app, rq, c, b);
+            return 1;
+        }
+        /* It died after the code was sent: another call would send a second one. The next leg goes on from here. */
+        b->what = BEGIN_NOTHING;
+        return 0;
+    }
+    b->what = BEGIN_NOTHING;
+    if (rq->status != REQUEST_OTP_VERIFYING || rq->guard.code != job->code)
+        return 0;
+    if (rq->guard.taken >= job->code)
+        return 0; /* it was handed out to a leg that died: request_begin reports it lost */
+    b->what = BEGIN_CALL;
+    c->code = &b->code;
+    change_guard_int(c, "taken", job->code);
+    change_guard_text(c, "leg", span_of(job->id));
+    return 1;
+}
+
+/* The mail {"otp":"12345"} carries the digits exactly as the body needs them. */
+static int put_code(struct begin *b)
+{
+    struct str whole = STR_INIT;
+    struct span otp = raw_get((struct span){ b->code.s ? b->code.s : "", b->code.len }, "otp");
+    int result = otp.s ? raw_set(&whole, (struct span){ b->body->s, b->body->len }, &(struct raw_member){ "otp", otp }, 1) : -1;
+    if (result == 0) {
+        str_free(b->body);
+        *b->body = whole;
+    } else {
+        str_free(&whole);
+    }
+    return result;
+}
+
+static int report_lost(struct app *app, struct span hash, struct begin *b, struct err *err)
+{
+    const struct service *service = app->house->services ? services_find(app->house->services, (struct span){ b->slug->s, b->slug->len }) : NULL;
+    b->what = BEGIN_NOTHING;
+    return otp_lost(app, service, hash, 0, err) < 0 ? -1 : 0;
+}
+
+int request_begin(struct app *app, const struct job *job, enum request_begin *what, enum request_status *status, struct str *slug, struct str *body,
+                  struct err *err)
+{
+    struct span hash = span_of(job->request_hash);
+    struct begin b = { .job = job, .what = BEGIN_NOTHING, .slug = slug, .body = body, .code = STR_INIT };
+    struct err local = ERR_INIT;
+    int result = change_make(app, hash, 0, decide_begin, &b, &local);
+    if (result < 0 && local.kind == ERR_NOT_FOUND) {
+        b.what = BEGIN_GONE;
+        result = 0;
+    } else if (result >= 0 && job->code > 0 && !job->call) {
+        bool lost = b.what == BEGIN_NOTHING && b.status == REQUEST_OTP_VERIFYING;
+        if (lost || (b.what == BEGIN_CALL && put_code(&b) < 0))
+            result = report_lost(app, hash, &b, &local);
+    }
+    if (result < 0 && err)
+        *err = local;
+    if (b.code.s)
+        memset(b.code.s, 0, b.code.len);
+    str_free(&b.code);
+    *what = b.what;
+    *status = b.status;
+    return result < 0 ? -1 : 0;
+}

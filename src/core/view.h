@@ -1,0 +1,16 @@
+/* view.h: the public view of a request (contract 5.2): the stored part, which is published, and what is computed whenever it is sent. */
+#ifndef PEYGIR_VIEW_H
+#define PEYGIR_VIEW_H
+
+#include "core/locale.h"
+#include "core/otp.h"
+
+/* Append the stored part as a JSON object: from raw values, no parsing. `service` NULL: no otp policy known. */
+void view_add_stored(struct str *out, const struct request *rq, const struct service *service);
+/* Append the whole view: the stored part, current_message in the locale's words, expires_at, estimated_remaining_time, queue_position,
+ * redirect_url, otp.expires_in and otp.resend_in. No allocation beyond out's growth. */
+void view_add(struct str *out, const struct request *rq, const struct service *service, const struct locale *locale);
+/* Where the visitor belongs now: "/services/{slug}/progress/{hash}" or otp or result. */
+void view_add_place(struct str *out, const struct request *rq);
+
+#endif

@@ -1,0 +1,74 @@
+/* test_document.c: the text of a request's document */
+#include "tests/unit/unit.h"
+
+#include "core/document.h"
+
+static const char text[] = "{\"hash\":\"req_X\",\"status\":\"processing\",\"step\":\"captcha\",\"progress\":50,\"current_message\":\"m\","
+                           "\"otp_data\":{\"length\":5,\"message\":\"a\"},\"big\":12345678901234567890,\"empty\":[],\"revision\":7,"
+                           "\"updated_at\":\"2026-01-02T03:04:05.000Z\"}";
+
+static struct document read_text(const char *s)
+{
+    struct document doc;
+    assert_int_equal(document_read(span_of(s), &doc, NULL), 0);
+    return doc;
+}
+
+static void fields_are_found_as_raw_text(void **state)
+{
+    (void)state;
+    struct document doc = read_text(text);
+    assert_true(span_is(doc.field[DOC_PROGRESS], "50"));
+    assert_true(span_is(doc.field[DOC_STATUS], "\"processing\""));
+    assert_null(doc.field[DOC_ERROR].s);
+    assert_true(span_is(document_value(&doc, DOC_ERROR), "null"));
+    assert_true(span_is(document_otp(&doc, "length"), "5"));
+    assert_null(document_otp(&doc, "hash").s);
+}
+
+static void an_entry_tells_the_stored_state_in_order(void **state)
+{
+    (void)state;
+    struct document doc = read_text(text);
+    struct str entry = STR_INIT;
+    document_add_entry(&entry, &doc);
+    assert_string_equal(entry.s, "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",{\"length\":5,\"message\":\"a\"},null]");
+    assert_true(document_entry_is(&doc, (struct span){ entry.s, entry.len }));
+    str_free(&entry);
+}
+
+static void an_entry_of_any_other_state_differs(void **state)
+{
+    (void)state;
+    struct document doc = read_text(text);
+    static const char *const others[] = {
+        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",51,\"m\",{\"length\":5,\"message\":\"a\"},null]",
+        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",{\"length\":5,\"message\":\"a\"},null",
+        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",{\"length\":5,\"message\":\"a\"},null]]",
+        "[7", "[", "", "]",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_false(document_entry_is(&doc, span_of(others[i])));
+    assert_false(document_entry_is(&doc, (struct span){ NULL, 0 }));
+}
+
+static void what_is_no_object_is_refused(void **state)
+{
+    (void)state;
+    struct document doc;
+    struct err err = ERR_INIT;
+    assert_int_equal(document_read(SPAN("[1,2]"), &doc, &err), -1);
+    assert_int_equal(err.kind, ERR_INVALID);
+    assert_int_equal(document_read(SPAN(""), &doc, NULL), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_are_found_as_raw_text),
+        cmocka_unit_test(an_entry_tells_the_stored_state_in_order),
+        cmocka_unit_test(an_entry_of_any_other_state_differs),
+        cmocka_unit_test(what_is_no_object_is_refused),
+    };
+    return cmocka_run_group_tests_name("document", tests, NULL, NULL);
+}

@@ -1,0 +1,87 @@
+/* test_estimate.c: the time left */
+#include "tests/unit/unit.h"
+
+#include "base/clock.h"
+#include "core/estimate.h"
+#include "core/otp.h"
+#include "tests/unit/house.h"
+#include "tests/unit/server.h"
+
+static struct err err;
+static const char runs_key[] = "peygir:stats:service:credit-score-rating:runs";
+
+static void until_enough_is_known_the_definition_counts(void **state)
+{
+    (void)state;
+    const struct service *service = house_service("credit-score-rating");
+    free(house_cli("LPUSH", runs_key, "1", "2", "3", "4", NULL));
+    assert_int_equal(estimate_read(house_app(), service, &err), service->estimated_duration_s);
+}
+
+static void then_the_median_of_the_recent_runs(void **state)
+{
+    (void)state;
+    free(house_cli("LPUSH", runs_key, "90", "7", "8", "300", "9", NULL));
+    assert_int_equal(estimate_read(house_app(), house_service("credit-score-rating"), &err), 9);
+}
+
+static void the_time_left_shrinks_and_stops_at_nothing(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    struct request rq = house_read(h);
+    int64_t all = estimate_left_s(&rq);
+    assert_int_equal(all, house_service("credit-score-rating")->estimated_duration_s);
+    clock_test_offset(5000);
+    rq = house_read(h);
+    assert_in_range(estimate_left_s(&rq), all - 6, all - 4);
+    clock_test_offset(1000000);
+    rq = house_read(h);
+    assert_int_equal(estimate_left_s(&rq), 0);
+}
+
+static void time_in_which_the_visitor_looks_for_the_code_does_not_count(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    const struct service *service = house_service("credit-score-rating");
+    assert_int_equal(otp_require(house_app(), service, h, 1, &(struct otp_ask){ .message = "m" }, &err), 1);
+    struct request rq = house_read(h);
+    int64_t before = estimate_left_s(&rq);
+    clock_test_offset(60000);
+    rq = house_read(h);
+    assert_int_equal(estimate_left_s(&rq), before);
+    assert_int_equal(otp_submit(house_app(), service, h, SPAN("12345"), &err), 1);
+    rq = house_read(h);
+    assert_in_range(estimate_left_s(&rq), before - 1, before);
+}
+
+static void what_a_completed_request_took_is_remembered(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    clock_test_offset(14000);
+    assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
+    struct request rq = house_read(h);
+    estimate_record(house_app(), &rq);
+    house_read(h);
+    char *seconds = house_cli("LINDEX", runs_key, "0", NULL);
+    assert_int_equal(strtol(seconds, NULL, 10), 14);
+    free(seconds);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, house_fresh)
+    const struct CMUnitTest tests[] = {
+        TEST(until_enough_is_known_the_definition_counts),
+        TEST(then_the_median_of_the_recent_runs),
+        TEST(the_time_left_shrinks_and_stops_at_nothing),
+        TEST(time_in_which_the_visitor_looks_for_the_code_does_not_count),
+        TEST(what_a_completed_request_took_is_remembered),
+    };
+    return cmocka_run_group_tests_name("estimate", tests, house_setup, house_teardown);
+}

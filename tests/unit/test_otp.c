@@ -1,0 +1,345 @@
+/* test_otp.c: the one-time code of a request */
+#include "tests/unit/unit.h"
+
+#include "base/clock.h"
+#include "core/otp.h"
+#include "tests/unit/house.h"
+#include "tests/unit/server.h"
+
+static struct err err;
+
+static const struct service *service(void)
+{
+    return house_service("credit-score-rating");
+}
+
+/* A request whose first leg has ended with SMS_SENT. */
+static struct span asked(const char *key, char hash[HASH_SIZE])
+{
+    struct span h = house_processing(key, hash);
+    struct otp_ask ask = { .handle = SPAN("\"bot-handle\""), .message = "sent" };
+    if (otp_require(house_app(), service(), h, 1, &ask, &err) != 1)
+        fail_msg("%s", err.text);
+    return h;
+}
+
+static struct span entered(const char *key, char hash[HASH_SIZE])
+{
+    struct span h = asked(key, hash);
+    if (otp_submit(house_app(), service(), h, SPAN("12345"), &err) != 1)
+        fail_msg("%s", err.text);
+    return h;
+}
+
+static struct otp_state look(struct span h)
+{
+    struct request rq = house_read(h);
+    struct otp_state state;
+    otp_look(&rq, service(), &state);
+    return state;
+}
+
+/* What the leg for code n is told to do; the body that would be posted. */
+static enum request_begin begin_leg(const char *hash, int n, int run, struct str *body)
+{
+    char id[HASH_SIZE + 8];
+    snprintf(id, sizeof id, "%s.%d", hash, n);
+    struct job job = { .id = id, .request_hash = (char *)hash, .run = run, .code = n };
+    enum request_begin what;
+    enum request_status status;
+    struct str slug = STR_INIT;
+    if (request_begin(house_app(), &job, &what, &status, &slug, body, &err) < 0)
+        fail_msg("%s", err.text);
+    str_free(&slug);
+    return what;
+}
+
+static void a_bot_that_needs_a_code_stops_at_otp_required(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_OTP_REQUIRED);
+    assert_true(span_is(document_otp(&rq.doc, "hash"), "\"bot-handle\""));
+    struct otp_state now = look(h);
+    assert_in_range(now.expires_in_s, 118, 120);
+    assert_in_range(now.resend_in_s, 58, 60);
+    assert_int_equal(now.attempts_left, 3);
+    assert_int_equal(now.length, 5);
+}
+
+static void the_later_word_fills_gaps_only(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    assert_int_equal(otp_require(house_app(), service(), h, 1, &(struct otp_ask){ .message = "first" }, &err), 1);
+    struct otp_ask later = { .handle = SPAN("\"h2\""), .message = "second", .length = 9 };
+    assert_int_equal(otp_require(house_app(), service(), h, 1, &later, &err), 1);
+    struct request rq = house_read(h);
+    assert_true(span_is(document_otp(&rq.doc, "hash"), "\"h2\""));
+    assert_true(span_is(document_otp(&rq.doc, "message"), "\"first\""));
+    assert_true(span_is(document_otp(&rq.doc, "length"), "5"));
+    assert_int_equal(otp_require(house_app(), service(), h, 1, &later, &err), 0);
+}
+
+static void a_code_goes_to_the_mailbox_and_nowhere_else(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], mailbox[64], document[64], events[64];
+    struct span h = asked("k", hash);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("98765"), &err), 1);
+    snprintf(mailbox, sizeof mailbox, "{local_request:%s}:otp", hash);
+    snprintf(document, sizeof document, "local_request:%s", hash);
+    snprintf(events, sizeof events, "{local_request:%s}:events", hash);
+    char *mail = house_cli("LINDEX", mailbox, "0", NULL), *text = house_cli("GET", document, NULL);
+    char *history = house_cli("LRANGE", events, "0", "-1", NULL), *ttl = house_cli("TTL", mailbox, NULL);
+    assert_non_null(strstr(mail, "{\"otp\":\"98765\"}"));
+    assert_null(strstr(text, "98765"));
+    assert_null(strstr(history, "98765"));
+    assert_true(strtol(ttl, NULL, 10) > 0 && strtol(ttl, NULL, 10) <= 120);
+    free(mail);
+    free(text);
+    free(history);
+    free(ttl);
+}
+
+static void persian_digits_and_spaces_between_are_understood(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], mailbox[64];
+    struct span h = asked("k", hash);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("۱۲ ۳۴۵"), &err), 1);
+    snprintf(mailbox, sizeof mailbox, "{local_request:%s}:otp", hash);
+    char *mail = house_cli("LINDEX", mailbox, "0", NULL);
+    assert_non_null(strstr(mail, "\"12345\""));
+    free(mail);
+}
+
+static void a_code_of_the_wrong_form_is_refused(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    static const char *const wrong[] = { "", "1234", "123456", "12a45", "\xff\xff\xff\xff\xff" };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        assert_int_equal(otp_submit(house_app(), service(), h, span_of(wrong[i]), &err), -1);
+        assert_int_equal(err.kind, ERR_INVALID);
+    }
+    assert_int_equal(house_read(h).status, REQUEST_OTP_REQUIRED);
+}
+
+static void a_code_is_only_taken_while_one_is_awaited(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), -1);
+    assert_int_equal(err.kind, ERR_STATE);
+    assert_int_equal(request_cancel(house_app(), h, &err), 1);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), -1);
+    assert_int_equal(err.kind, ERR_FINAL);
+}
+
+static void an_expired_code_is_refused(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    clock_test_offset(121000);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), -1);
+    assert_int_equal(err.kind, ERR_EXPIRED);
+}
+
+static void the_second_leg_gets_the_code_once(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    struct str body = STR_INIT;
+    char *queue = house_cli("LINDEX", "peygir:task:queue", "0", NULL);
+    assert_memory_equal(queue + HASH_LEN, ".1", 2);
+    free(queue);
+    assert_int_equal(begin_leg(hash, 1, 2, &body), BEGIN_CALL);
+    assert_non_null(strstr(body.s, "\"otp\":\"12345\""));
+    assert_non_null(strstr(body.s, "\"otpData\":{\"hash\":\"bot-handle\""));
+    assert_non_null(strstr(body.s, "\"national_code\""));
+    assert_int_equal(house_read(h).status, REQUEST_OTP_VERIFYING);
+    str_free(&body);
+}
+
+static void a_leg_that_died_with_the_code_is_never_called_again(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    struct str body = STR_INIT;
+    assert_int_equal(begin_leg(hash, 1, 2, &body), BEGIN_CALL);
+    assert_int_equal(begin_leg(hash, 1, 3, &body), BEGIN_NOTHING);
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_OTP_REQUIRED);
+    assert_int_equal(rq.guard.tries, 0);
+    assert_true(span_is(rq.doc.field[DOC_MESSAGE], "\"messages.code_lost\""));
+    assert_int_equal(look(h).expires_in_s, 0);
+    str_free(&body);
+}
+
+static void no_leg_is_pushed_while_a_job_of_the_request_is_active(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    free(house_cli("DEL", "peygir:task:queue", NULL));
+    free(house_cli("ZADD", "peygir:task:active", "99999999999999", hash, NULL));
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), 1);
+    char *length = house_cli("LLEN", "peygir:task:queue", NULL);
+    assert_int_equal(length[0], '0');
+    free(length);
+    free(house_cli("ZREM", "peygir:task:active", hash, NULL));
+    assert_int_equal(otp_push_leg(house_app(), h, &err), 1);
+    assert_int_equal(otp_push_leg(house_app(), h, &err), 0);
+}
+
+static void wrong_codes_are_counted_until_none_is_left(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    assert_int_equal(otp_wrong(house_app(), service(), h, 0, NULL, &err), 1);
+    assert_int_equal(look(h).attempts_left, 2);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("11111"), &err), 1);
+    assert_int_equal(otp_wrong(house_app(), service(), h, 0, "not that one", &err), 1);
+    char *message = house_field(h, DOC_MESSAGE);
+    assert_string_equal(message, "\"not that one\"");
+    free(message);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("22222"), &err), 1);
+    assert_int_equal(otp_wrong(house_app(), service(), h, 0, NULL, &err), 1);
+    /* three wrong ones: this code is spent, another must be asked for */
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_OTP_REQUIRED);
+    assert_true(span_is(rq.doc.field[DOC_MESSAGE], "\"messages.code_ask_new\""));
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("33333"), &err), -1);
+    assert_int_equal(err.kind, ERR_EXPIRED);
+    clock_test_offset(61000);
+    assert_int_equal(otp_resend(house_app(), service(), h, &err), 1);
+    assert_int_equal(look(h).attempts_left, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(otp_submit(house_app(), service(), h, SPAN("44444"), &err), 1);
+        assert_int_equal(otp_wrong(house_app(), service(), h, 0, NULL, &err), 1);
+    }
+    rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_FAILED);
+    assert_non_null(memmem(rq.doc.field[DOC_ERROR].s, rq.doc.field[DOC_ERROR].len, "\"otp_tries\"", 11));
+}
+
+static void a_code_that_the_bot_calls_expired_uses_no_try(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    assert_int_equal(otp_expired(house_app(), service(), h, 0, NULL, &err), 1);
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_OTP_REQUIRED);
+    assert_int_equal(rq.guard.tries, 0);
+}
+
+static void another_code_comes_after_the_cool_down_and_three_times_at_most(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    assert_int_equal(otp_resend(house_app(), service(), h, &err), -1);
+    assert_int_equal(err.kind, ERR_TOO_MANY);
+    assert_in_range(err.retry_after_s, 58, 60);
+    for (int i = 1; i <= 3; i++) {
+        clock_test_offset(i * 61000);
+        assert_int_equal(otp_resend(house_app(), service(), h, &err), 1);
+        assert_in_range(look(h).expires_in_s, 118, 120);
+    }
+    clock_test_offset(4 * 61000);
+    assert_int_equal(look(h).resend_in_s, -1);
+    assert_int_equal(otp_resend(house_app(), service(), h, &err), -1);
+    assert_int_equal(err.kind, ERR_TOO_MANY);
+    assert_int_equal(err.retry_after_s, 0);
+}
+
+static void a_resend_calls_the_bot_where_the_service_says_so(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], data[128];
+    struct span h = asked("k", hash);
+    clock_test_offset(61000);
+    assert_int_equal(otp_resend(house_app(), service(), h, &err), 1);
+    snprintf(data, sizeof data, "peygir:task:data:%s.resend.1", hash);
+    char *call = house_cli("HGET", data, "call", NULL);
+    assert_memory_equal(call, "resend-otp", 10);
+    free(call);
+}
+
+static void a_code_that_nobody_renews_fails_the_request_after_a_minute(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    const struct services *services = house_app()->house->services;
+    clock_test_offset(121000);
+    assert_true(request_watch(house_app(), services, &err) >= 0);
+    assert_int_equal(house_read(h).status, REQUEST_OTP_REQUIRED);
+    clock_test_offset(181000);
+    assert_int_equal(request_watch(house_app(), services, &err), 1);
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_FAILED);
+    assert_non_null(memmem(rq.doc.field[DOC_ERROR].s, rq.doc.field[DOC_ERROR].len, "\"otp_expired\"", 13));
+}
+
+static void a_code_that_no_leg_took_in_time_is_asked_for_again(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], mailbox[64];
+    struct span h = entered("k", hash);
+    snprintf(mailbox, sizeof mailbox, "{local_request:%s}:otp", hash);
+    free(house_cli("DEL", mailbox, NULL));
+    clock_test_offset(125000);
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_OTP_REQUIRED);
+    assert_true(span_is(rq.doc.field[DOC_MESSAGE], "\"messages.code_lost\""));
+}
+
+static void an_ended_request_keeps_no_code(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], mailbox[64];
+    struct span h = entered("k", hash);
+    snprintf(mailbox, sizeof mailbox, "{local_request:%s}:otp", hash);
+    assert_int_equal(request_complete(house_app(), h, 0, SPAN("{}"), &err), 1);
+    char *exists = house_cli("EXISTS", mailbox, NULL);
+    assert_int_equal(exists[0], '0');
+    free(exists);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, house_fresh)
+    const struct CMUnitTest tests[] = {
+        TEST(a_bot_that_needs_a_code_stops_at_otp_required),
+        TEST(the_later_word_fills_gaps_only),
+        TEST(a_code_goes_to_the_mailbox_and_nowhere_else),
+        TEST(persian_digits_and_spaces_between_are_understood),
+        TEST(a_code_of_the_wrong_form_is_refused),
+        TEST(a_code_is_only_taken_while_one_is_awaited),
+        TEST(an_expired_code_is_refused),
+        TEST(the_second_leg_gets_the_code_once),
+        TEST(a_leg_that_died_with_the_code_is_never_called_again),
+        TEST(no_leg_is_pushed_while_a_job_of_the_request_is_active),
+        TEST(wrong_codes_are_counted_until_none_is_left),
+        TEST(a_code_that_the_bot_calls_expired_uses_no_try),
+        TEST(another_code_comes_after_the_cool_down_and_three_times_at_most),
+        TEST(a_resend_calls_the_bot_where_the_service_says_so),
+        TEST(a_code_that_nobody_renews_fails_the_request_after_a_minute),
+        TEST(a_code_that_no_leg_took_in_time_is_asked_for_again),
+        TEST(an_ended_request_keeps_no_code),
+    };
+    return cmocka_run_group_tests_name("otp", tests, house_setup, house_teardown);
+}
