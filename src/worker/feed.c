@@ -1,0 +1,227 @@
+/* feed.c: news of the requests that are carried */
+#include "worker/feed.h"
+
+#include "base/raw.h"
+#include "redis/sub.h"
+
+#include <poll.h>
+
+#define BUCKETS 1024
+
+struct feed {
+    struct worker *worker;
+    struct sub *sub;
+    uv_timer_t timer;
+    uv_poll_t *poll; /* NULL while not connected */
+    int fd;
+    struct carry *bucket[BUCKETS];
+};
+
+static struct carry **bucket_of(struct feed *f, struct span hash)
+{
+    uint32_t n = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < hash.len; i++)
+        n = (n ^ (unsigned char)hash.s[i]) * 16777619u;
+    return &f->bucket[n % BUCKETS];
+}
+
+/* --- reading the state --- */
+
+struct look {
+    struct carry *carry;
+    enum request_status status;
+    int64_t code_until_ms;
+    int found;
+    struct err err;
+};
+
+static void start_look(struct carry *c);
+
+static void look(struct app *app, void *ctx)
+{
+    struct look *l = ctx;
+    l->found = leg_look(app, span_of(l->carry->leg.job.request_hash), &l->status, &l->code_until_ms, &l->err);
+}
+
+static void looked(void *ctx)
+{
+    struct look *l = ctx;
+    struct carry *c = l->carry;
+    c->looking = false;
+    if (l->found < 0) {
+        c->look_again = true; /* at the next tick */
+    } else if (c->listening) {
+        if (l->found > 0)
+            carry_hear(c, l->status, l->code_until_ms);
+        if (c->look_again && c->listening)
+            start_look(c);
+    }
+    carry_let_go(c);
+    free(l);
+}
+
+/* One at a time: what came meanwhile asks for another. */
+static void start_look(struct carry *c)
+{
+    if (c->looking) {
+        c->look_again = true;
+        return;
+    }
+    struct look *l = xcalloc(1, sizeof *l);
+    l->carry = c;
+    c->looking = true;
+    c->look_again = false;
+    carry_hold(c);
+    pool_run(c->worker->pool, look, looked, l);
+}
+
+void feed_tick(struct feed *f)
+{
+    for (struct carry *c = f->worker->first; c; c = c->next)
+        if (c->listening && c->look_again && !c->looking)
+            start_look(c);
+}
+
+/* --- messages --- */
+
+/* The hash that ends a channel's name. */
+static struct span hash_of(struct span channel)
+{
+    return channel.len < HASH_LEN ? channel : (struct span){ channel.s + channel.len - HASH_LEN, HASH_LEN };
+}
+
+static void each(struct feed *f, struct span hash, void (*fn)(struct carry *c, int status), int status)
+{
+    for (struct carry *c = *bucket_of(f, hash), *next; c; c = next) {
+        next = c->heard_next;
+        if (span_is(hash, c->leg.job.request_hash))
+            fn(c, status);
+    }
+}
+
+/* Most messages are progress and matter to nobody here. */
+static void hear(struct carry *c, int status)
+{
+    if (status < 0 || status == REQUEST_CANCELLED || (status == REQUEST_OTP_REQUIRED) != (c->code_until_ms > 0))
+        start_look(c);
+}
+
+static void message(void *ctx, struct span channel, struct span payload)
+{
+    struct span status = raw_get(payload, "status");
+    int known = status.len > 2 ? request_status_parse((struct span){ status.s + 1, status.len - 2 }) : -1;
+    each(ctx, hash_of(channel), hear, known);
+}
+
+static void subscribed(void *ctx, struct span channel)
+{
+    each(ctx, hash_of(channel), hear, -1);
+}
+
+/* --- the connection on the loop --- */
+
+static void drive(struct feed *f);
+
+static void poll_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void ready(uv_poll_t *poll, int status, int events)
+{
+    struct feed *f = poll->data;
+    short revents = (short)((events & UV_READABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0) |
+                            (status < 0 ? POLLERR | POLLIN : 0));
+    sub_ready(f->sub, revents);
+    drive(f);
+}
+
+static void tick(uv_timer_t *timer)
+{
+    struct feed *f = timer->data;
+    sub_tick(f->sub);
+    drive(f);
+}
+
+static void stop_poll(struct feed *f)
+{
+    if (!f->poll)
+        return;
+    uv_poll_stop(f->poll);
+    uv_close((uv_handle_t *)f->poll, poll_closed);
+    f->poll = NULL;
+    f->fd = -1;
+}
+
+/* What the subscription waits for now. A descriptor that was closed shows as -1 before there is a new one. */
+static void drive(struct feed *f)
+{
+    int fd = sub_fd(f->sub), wait_ms = sub_timeout_ms(f->sub);
+    short events = sub_events(f->sub);
+    if (fd != f->fd)
+        stop_poll(f);
+    if (fd >= 0 && !f->poll) {
+        f->poll = xcalloc(1, sizeof *f->poll);
+        uv_poll_init(&f->worker->loop, f->poll, fd);
+        f->poll->data = f;
+        f->fd = fd;
+    }
+    if (f->poll)
+        uv_poll_start(f->poll, (events & POLLIN ? UV_READABLE : 0) | (events & POLLOUT ? UV_WRITABLE : 0), ready);
+    uv_timer_start(&f->timer, tick, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+}
+
+struct feed *feed_new(struct worker *w)
+{
+    struct feed *f = xcalloc(1, sizeof *f);
+    f->worker = w;
+    f->fd = -1;
+    f->sub = sub_new(&w->house->main_url, "peygir-worker-feed",
+                     (struct sub_handler){ .message = message, .subscribed = subscribed, .ctx = f });
+    uv_timer_init(&w->loop, &f->timer);
+    f->timer.data = f;
+    drive(f);
+    return f;
+}
+
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void feed_close(struct feed *f)
+{
+    stop_poll(f);
+    sub_free(f->sub);
+    uv_close((uv_handle_t *)&f->timer, closed);
+}
+
+void feed_add(struct feed *f, struct carry *c)
+{
+    if (c->listening)
+        return;
+    struct carry **at = bucket_of(f, span_of(c->leg.job.request_hash));
+    struct key channel = key_updates(span_of(c->leg.job.request_hash));
+    c->listening = true;
+    c->heard_next = *at;
+    c->heard_back = at;
+    if (c->heard_next)
+        c->heard_next->heard_back = &c->heard_next;
+    *at = c;
+    if (sub_add(f->sub, channel.s)) /* subscribed already: nothing will call for a look */
+        start_look(c);
+    drive(f);
+}
+
+void feed_remove(struct feed *f, struct carry *c)
+{
+    if (!c->listening)
+        return;
+    struct key channel = key_updates(span_of(c->leg.job.request_hash));
+    c->listening = false;
+    *c->heard_back = c->heard_next;
+    if (c->heard_next)
+        c->heard_next->heard_back = c->heard_back;
+    sub_remove(f->sub, channel.s);
+    drive(f);
+}

@@ -1,0 +1,61 @@
+/* handler.h: THE handler table: who can carry out a job. A handler makes one call: it gets an order and gives back what came of
+ * it. It knows nothing of requests, tries, time-outs and Redis; those are the carrier's (carry.h). */
+#ifndef PEYGIR_HANDLER_H
+#define PEYGIR_HANDLER_H
+
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http;
+
+/* What handlers work with. */
+struct workshop {
+    struct http *http;
+    const char *api_url; /* LOCAL_API_URL without a final slash */
+};
+
+/* What is to be called; copied by start. */
+struct order {
+    const char *path;   /* "/api/services/{slug}", escaped */
+    const char *job_id;
+    int64_t run;
+    struct span body;   /* JSON */
+};
+
+enum call_end {
+    CALL_ANSWERED,  /* `answer` is the bot's, to be read by answer.h */
+    CALL_REFUSED,   /* nobody listens there; nothing was sent, so that repeating is harmless */
+    CALL_BROKEN,    /* no answer, or one that says that the bot is broken; it may have acted */
+    CALL_INVALID,   /* an answer outside the contract */
+    CALL_CANCELLED, /* by `cancel` */
+    CALL_TIMED_OUT, /* given by the carrier, which keeps the time */
+    CALL_STOPPED    /* given by the carrier: the worker stops */
+};
+
+/* Lives until `done` returns. */
+struct call_result {
+    enum call_end end;
+    struct span answer;  /* ANSWERED */
+    bool errors_only;    /* ANSWERED: only an error is believed (HTTP 4xx) */
+    const char *detail;  /* a sentence for logs and the job's error; no personal data; "" when ANSWERED */
+};
+typedef void (*call_done)(void *ctx, const struct call_result *result);
+
+struct handler {
+    const char *name;     /* as service files call it */
+    const char *needs;    /* one sentence each, for people who read the table */
+    const char *promises;
+    /* Begin a call. `done` is called exactly once, from the loop, never from within start. Never NULL; valid until done. */
+    void *(*start)(const struct workshop *shop, const struct order *order, call_done done, void *ctx);
+    /* End it at once; `done` comes soon with CALL_CANCELLED, unless it had ended already. */
+    void (*cancel)(void *call);
+};
+
+extern const struct handler handler_http;
+
+/* By name; NULL: there is none. */
+const struct handler *handler_find(const char *name);
+
+#endif

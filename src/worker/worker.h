@@ -1,0 +1,73 @@
+/* worker.h: one worker: what its parts share, and its life.
+ *
+ *   WORKING ---- SIGTERM, SIGINT, --max-time, --max-jobs, --once, --stop-when-empty ----> DRAINING: takes no more
+ *   DRAINING --- nothing runs any more ---------------------------------------------> LEAVING
+ *   DRAINING --- a second signal, or the drain's end (a held code: its expiry) -----> GIVING_BACK: calls are ended, jobs given back
+ *   GIVING_BACK  nothing runs any more, or Redis does not take it for 5 s ----------> LEAVING: says goodbye, the loop runs out
+ *
+ * Everything here and in carry.h, feed.h, taker.h, upkeep.h belongs to the loop's thread. */
+#ifndef PEYGIR_WORKER_H
+#define PEYGIR_WORKER_H
+
+#include "core/app.h"
+#include "worker/handler.h"
+#include "worker/leg.h"
+#include "worker/pool.h"
+
+#include <uv.h>
+
+struct carry;
+struct feed;
+struct taker;
+struct upkeep;
+
+enum worker_phase { WORKER_IS_WORKING, WORKER_IS_DRAINING, WORKER_IS_GIVING_BACK, WORKER_IS_LEAVING };
+
+struct worker_options {
+    char **queues; /* the most urgent first; borrowed */
+    size_t queue_count;
+    bool once, stop_when_empty;
+};
+
+struct worker {
+    uv_loop_t loop;
+    const struct house *house;
+    const struct worker_options *options;
+    char id[64];
+    char *api_url;
+    struct policy policy;
+    struct workshop shop;
+    struct pool *pool;
+    struct feed *feed;
+    struct upkeep *upkeep;
+    struct taker **takers; /* one a queue */
+
+    enum worker_phase phase;
+    struct carry *first;   /* all that runs */
+    size_t running, taking; /* jobs; places held for takes that are under way */
+    size_t concurrency;
+    int64_t jobs_left;     /* may still be taken; -1: no limit */
+    bool redis_away;
+    int64_t redis_failed_ms; /* monotonic; when it last failed */
+
+    uv_signal_t on_term, on_int;
+    uv_timer_t max_timer, drain_timer;
+    bool hurry;            /* a second signal came */
+    int64_t give_up_ms;    /* monotonic; GIVING_BACK: leave then */
+};
+
+/* Run until it is told to stop. 0, or -1 when it could not begin (*err). Blocks for the process's life. */
+int worker_run(const struct house *house, const struct worker_options *options, struct err *err);
+
+/* How many more jobs may be taken now. */
+size_t worker_room(const struct worker *w);
+void worker_stop(struct worker *w, const char *why);
+/* A job has ended: there is room for another. */
+void worker_job_ended(struct worker *w);
+/* A job or a take has ended: is the worker's life over? */
+void worker_settled(struct worker *w);
+/* Every exchange with Redis tells how it went: said once at the start of an outage and once at its end. */
+void worker_redis_failed(struct worker *w, const struct err *err);
+void worker_redis_answered(struct worker *w);
+
+#endif
