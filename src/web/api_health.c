@@ -1,0 +1,75 @@
+/* api_health.c: alive, able to work, and counters. */
+#include "web/api.h"
+
+#include "core/fleet.h"
+#include "core/job.h"
+#include "web/dispatch.h"
+#include "web/metrics.h"
+#include "web/route.h"
+
+/* Says nothing about Redis: a process that lives is not to be restarted because Redis is away. */
+enum problem api_healthz(struct exchange *x)
+{
+    str_adds(api_json(x, 200), "{\"status\":\"ok\"}");
+    return PROBLEM_NONE;
+}
+
+enum problem api_readyz(struct exchange *x)
+{
+    int workers = fleet_count(&x->seat->app, &x->err);
+
+    if (workers < 0)
+        return exchange_say(x, exchange_fail(x) == PROBLEM_INTERNAL ? PROBLEM_AWAY : exchange_fail(x), "health.redis_away");
+    if (workers == 0)
+        return exchange_say(x, PROBLEM_AWAY, "health.no_workers");
+    str_addf(api_json(x, 200), "{\"status\":\"ready\",\"workers\":%d}", workers);
+    return PROBLEM_NONE;
+}
+
+static void print_queue(struct str *out, const struct job_counts *n)
+{
+    const struct {
+        const char *state;
+        int64_t count;
+    } rows[] = { { "waiting", n->waiting }, { "delayed", n->delayed }, { "active", n->active }, { "failed", n->failed } };
+
+    str_adds(out, "# HELP peygir_jobs Jobs of the default queue by state.\n# TYPE peygir_jobs gauge\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        str_addf(out, "peygir_jobs{queue=\"" JOB_QUEUE_DEFAULT "\",state=\"%s\"} %lld\n", rows[i].state, (long long)rows[i].count);
+    metrics_figure(out, "peygir_queue_oldest_ms", "gauge", "Age of the job that waits longest.", n->oldest_waiting_ms);
+}
+
+static bool is_loopback(struct span address)
+{
+    static const char *const good[] = { "127.0.0.1", "::1", "unix:" };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        if (span_is(address, good[i]))
+            return true;
+    return false;
+}
+
+/* Not public. Without Redis the figures of this process remain. */
+enum problem api_metrics(struct exchange *x)
+{
+    struct app *app = &x->seat->app;
+    struct job_counts counts;
+    struct err err = ERR_INIT;
+    struct str *out;
+    bool up;
+    int workers;
+
+    if (!is_loopback(x->param[PARAM_REMOTE_ADDR]))
+        return PROBLEM_NOT_FOUND;
+    up = job_count(app, JOB_QUEUE_DEFAULT, &counts, &err) == 0;
+    workers = up ? fleet_count(app, &err) : -1;
+    out = api_json(x, 200);
+    x->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_print(out);
+    metrics_figure(out, "peygir_redis_up", "gauge", "Whether Redis answers.", up);
+    if (up)
+        print_queue(out, &counts);
+    if (workers >= 0)
+        metrics_figure(out, "peygir_workers", "gauge", "Workers that are alive.", workers);
+    return PROBLEM_NONE;
+}

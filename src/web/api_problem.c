@@ -1,0 +1,40 @@
+/* api_problem.c: problem details (RFC 9457), and what the JSON routes share. */
+#include "web/api.h"
+
+#include "base/utf8.h"
+
+void api_problem_open(struct exchange *x)
+{
+    const struct problem_row *row = &problems[x->problem];
+    const char *reason = problem_reason(row->status);
+
+    x->status = row->status;
+    x->content_type = "application/problem+json";
+    str_reset(&x->answer);
+    str_adds(&x->answer, "{\"type\":\"about:blank\",\"title\":");
+    str_add_json(&x->answer, reason, strlen(reason));
+    str_adds(&x->answer, ",\"status\":");
+    str_add_int(&x->answer, row->status);
+    str_adds(&x->answer, ",\"detail\":");
+    str_reset(&x->words);
+    exchange_add_sentence(x, &x->words);
+    str_add_json(&x->answer, x->words.s, x->words.len);
+    str_adds(&x->answer, ",\"instance\":");
+    str_reset(&x->words); /* a path that is not percent-encoded may be anything */
+    utf8_add_mended(&x->words, x->path.s ? x->path.s : "/", x->path.s ? x->path.len : 1);
+    str_add_json(&x->answer, x->words.s, x->words.len);
+}
+
+void api_problem(struct exchange *x)
+{
+    api_problem_open(x);
+    str_addc(&x->answer, '}');
+}
+
+struct str *api_json(struct exchange *x, int status)
+{
+    x->status = status;
+    x->content_type = "application/json";
+    str_reset(&x->answer);
+    return &x->answer;
+}

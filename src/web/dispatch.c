@@ -1,0 +1,291 @@
+/* dispatch.c: the one dispatcher. It runs the checks that a route demands, in this order, and then the route's function:
+ *
+ *   find the route -> read the body -> not too much waiting? -> who asks, and the request (one round trip for both)
+ *   -> a newcomer's cookie -> is it theirs? -> CSRF -> function
+ *
+ * Whatever says no ends in the same place: the error page, or problem+json. */
+#include "web/dispatch.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/locale.h"
+#include "web/metrics.h"
+#include "web/page.h"
+#include "web/route.h"
+#include "web/visitor.h"
+
+static bool demands(const struct exchange *x, unsigned flag)
+{
+    return (x->route->flags & flag) != 0;
+}
+
+static bool is_api(const struct exchange *x)
+{
+    if (x->route)
+        return demands(x, ROUTE_API);
+    return x->segment_count > 0 && span_is(x->segment[0], "api");
+}
+
+/* --- the steps; each says PROBLEM_NONE to go on --- */
+
+static enum problem find_route(struct exchange *x, struct fcgi_io *io)
+{
+    enum problem problem;
+
+    (void)io;
+    x->route = route_find(x->method, x->segment, x->segment_count, &x->slug, &x->hash, &problem);
+    if (!x->route)
+        return problem;
+    if (x->slug.s && !(x->service = services_find(x->seat->app.house->services, x->slug)))
+        return PROBLEM_NOT_FOUND;
+    return x->hash.s && !keys_is_hash(x->hash) ? PROBLEM_NOT_FOUND : PROBLEM_NONE;
+}
+
+static enum problem decode_body(struct exchange *x)
+{
+    struct span body = { x->body.s, x->body.len }, type = x->param[PARAM_CONTENT_TYPE];
+    int rc;
+
+    if (body.len == 0)
+        return PROBLEM_NONE;
+    if (!form_is_type(type, is_api(x) ? "application/json" : "application/x-www-form-urlencoded"))
+        return PROBLEM_MEDIA_TYPE;
+    rc = is_api(x) ? json_parse(body.s, body.len, &x->json, &x->err) : form_parse(&x->form, body, &x->err);
+    return rc < 0 ? PROBLEM_BAD_REQUEST : PROBLEM_NONE;
+}
+
+static enum problem take_body(struct exchange *x, struct fcgi_io *io)
+{
+    int64_t declared = exchange_declared(x);
+
+    if (x->method != METHOD_POST)
+        return PROBLEM_NONE;
+    if (declared < 0)
+        return PROBLEM_BAD_REQUEST;
+    switch (fcgi_read(io, declared, EXCHANGE_BODY_MAX, &x->body)) {
+    case FCGI_BODY_WHOLE:
+        return decode_body(x);
+    case FCGI_BODY_LIES:
+        return PROBLEM_BAD_REQUEST;
+    case FCGI_BODY_TOO_LARGE:
+        return PROBLEM_TOO_LARGE;
+    default:
+        x->dropped = true;
+        return PROBLEM_BAD_REQUEST;
+    }
+}
+
+static enum problem not_crowded(struct exchange *x, struct fcgi_io *io)
+{
+    return fcgi_crowded(io) && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
+}
+
+/* Session and request by one round trip; two when sessions live on another server, or somebody wrote past the guard.
+ * Without a stored session there is no request to look for: whoever made one has got a token. */
+static int read_both(struct exchange *x, struct span token)
+{
+    struct app *app = &x->seat->app;
+    bool wanted = demands(x, DEMAND_REQUEST), together = wanted && app->session_redis == app->redis, foreign = false;
+    const struct reply *replies;
+    size_t count;
+    int found = 0;
+
+    session_queue(app, token);
+    if (together)
+        request_queue(app, x->hash);
+    if (redis_exchange(app->session_redis, &replies, &count, &x->err) < 0)
+        return -1;
+    if (session_take(app, token, replies, &x->session, &x->err) < 0)
+        return -1;
+    if (wanted && x->session.known && together)
+        found = request_take(x->hash, replies + SESSION_REPLIES, &x->request, &foreign, &x->err);
+    if (wanted && x->session.known && (foreign || !together))
+        found = request_read(app, x->hash, &x->request, &x->err);
+    x->has_owner = x->session.known;
+    x->has_request = found > 0;
+    return found < 0 ? -1 : 0;
+}
+
+bool dispatch_reread(struct exchange *x)
+{
+    struct err err = ERR_INIT;
+
+    x->has_request = request_read(&x->seat->app, x->hash, &x->request, &err) == 1;
+    return x->has_request;
+}
+
+static enum problem look(struct exchange *x, struct fcgi_io *io)
+{
+    struct span cookie;
+
+    (void)io;
+    if (!demands(x, DEMAND_SESSION))
+        return PROBLEM_NONE;
+    cookie = visitor_cookie(x);
+    switch (session_cookie(&x->seat->app, cookie, &x->session)) {
+    case 1:
+        if (read_both(x, cookie) < 0)
+            return exchange_fail(x);
+        break;
+    case 0:
+        x->has_owner = true;
+        break;
+    default:
+        break;
+    }
+    if (!x->has_owner && demands(x, DEMAND_NEWCOMER))
+        visitor_welcome(x);
+    return PROBLEM_NONE;
+}
+
+static enum problem is_theirs(struct exchange *x, struct fcgi_io *io)
+{
+    (void)io;
+    if (!demands(x, DEMAND_REQUEST))
+        return PROBLEM_NONE;
+    if (!x->has_request || !request_belongs(&x->request, span_of(x->session.owner), span_of(x->session.user_id)))
+        return PROBLEM_NOT_FOUND;
+    if (x->slug.s && !span_eq(x->slug, request_slug(&x->request)))
+        return PROBLEM_NOT_FOUND;
+    x->service = services_find(x->seat->app.house->services, request_slug(&x->request));
+    return PROBLEM_NONE;
+}
+
+static enum problem csrf_holds(struct exchange *x, struct fcgi_io *io)
+{
+    struct span token = x->param[PARAM_CSRF].s ? x->param[PARAM_CSRF] : form_get(&x->form, "_token");
+
+    (void)io;
+    if (!demands(x, DEMAND_CSRF))
+        return PROBLEM_NONE;
+    return x->has_owner && session_csrf_ok(&x->seat->app, &x->session, token) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
+}
+
+/* Posted before the function, whose exchange takes it along, or sent when the answer is on its way. */
+static enum problem touch(struct exchange *x, struct fcgi_io *io)
+{
+    (void)io;
+    if (x->session.known && (x->session.user_id[0] == '\0' || demands(x, DEMAND_PERSON)))
+        session_touch(&x->seat->app, &x->session);
+    if (x->has_request)
+        request_touch(&x->seat->app, &x->request);
+    return PROBLEM_NONE;
+}
+
+static enum problem run(struct exchange *x, struct fcgi_io *io)
+{
+    static enum problem (*const steps[])(struct exchange *, struct fcgi_io *) = {
+        find_route, take_body, not_crowded, look, is_theirs, csrf_holds, touch,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        enum problem problem = steps[i](x, io);
+        if (problem != PROBLEM_NONE)
+            return problem;
+    }
+    return x->route->function(x);
+}
+
+/* --- the answer --- */
+
+static void add_problem_headers(struct exchange *x)
+{
+    const struct problem_row *row = &problems[x->problem];
+    int retry_s = x->err.retry_after_s > 0 ? x->err.retry_after_s : row->retry_after_s;
+
+    if (retry_s > 0)
+        exchange_header_int(x, "Retry-After", retry_s);
+    x->err.retry_after_s = retry_s;
+    if (x->problem != PROBLEM_METHOD)
+        return;
+    str_reset(&x->scratch);
+    route_allowed(x->segment, x->segment_count, &x->scratch);
+    exchange_header(x, "Allow", (struct span){ x->scratch.s, x->scratch.len });
+}
+
+static void answer_problem(struct exchange *x)
+{
+    x->status = problems[x->problem].status;
+    x->no_store = true;
+    str_reset(&x->answer);
+    add_problem_headers(x);
+    if (is_api(x))
+        api_problem(x);
+    else if (!x->route || !x->route->refused || x->route->refused(x) != PROBLEM_NONE)
+        page_problem(x);
+}
+
+static void log_answer(const struct exchange *x, int64_t started_ms)
+{
+    const char *pattern = x->route ? x->route->pattern : "(none)";
+
+    if (x->problem == PROBLEM_INTERNAL)
+        log_error("%s failed: %s", pattern, x->err.text);
+    else if ((x->problem == PROBLEM_AWAY || x->problem == PROBLEM_FULL) && metrics_may_warn())
+        log_warn("%s could not be answered: %s", pattern, x->err.text);
+    if (!log_wants(LOG_DEBUG))
+        return;
+    log_debug("%s %s %d in %lld ms", x->method == METHOD_POST ? "POST" : "GET", pattern, x->status,
+              (long long)(clock_mono_ms() - started_ms));
+}
+
+void dispatch_serve(void *arg, struct fcgi_io *io)
+{
+    struct seat *seat = arg;
+    struct exchange *x = &seat->x;
+    int64_t started_ms = log_wants(LOG_DEBUG) ? clock_mono_ms() : 0;
+    bool good = exchange_begin(x, fcgi_environ(io), &x->err) == 0;
+
+    visitor_locale(x);
+    x->problem = good ? run(x, io) : PROBLEM_BAD_REQUEST;
+    if (x->dropped)
+        return;
+    if (x->problem != PROBLEM_NONE)
+        answer_problem(x);
+    exchange_finish(x);
+    fcgi_send(io, x->out.s, x->out.len);
+    metrics_answer(x->route, x->status);
+    log_answer(x, started_ms);
+}
+
+/* --- seats --- */
+
+static uint64_t round_trips(const struct app *app)
+{
+    uint64_t n = redis_round_trips(app->redis);
+
+    return app->session_redis == app->redis ? n : n + redis_round_trips(app->session_redis);
+}
+
+void dispatch_rest(void *arg)
+{
+    struct seat *seat = arg;
+    uint64_t trips = round_trips(&seat->app);
+
+    redis_flush(seat->app.redis);
+    if (seat->app.session_redis != seat->app.redis)
+        redis_flush(seat->app.session_redis);
+    metrics_round_trips(trips - seat->trips_seen);
+    seat->trips_seen = trips;
+}
+
+void *dispatch_open(void *ctx)
+{
+    struct seat *seat = xcalloc(1, sizeof *seat);
+
+    seat->web = ctx;
+    seat->x.seat = seat;
+    app_open(&seat->app, seat->web->house);
+    seat->bases = page_bases(seat->web->house->locales);
+    return seat;
+}
+
+void dispatch_close(void *arg)
+{
+    struct seat *seat = arg;
+
+    page_bases_free(seat->bases, seat->web->house->locales);
+    exchange_free(&seat->x);
+    app_close(&seat->app);
+    free(seat);
+}

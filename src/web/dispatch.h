@@ -1,0 +1,35 @@
+/* dispatch.h: what happens between a FastCGI request and its answer. Each worker thread has a seat: its connections to Redis,
+ * its catalogues for templates, and one exchange that it uses again and again. */
+#ifndef PEYGIR_WEB_DISPATCH_H
+#define PEYGIR_WEB_DISPATCH_H
+
+#include "web/exchange.h"
+#include "web/fcgi.h"
+
+struct pages;
+
+/* Made once, read-only, shared by all threads. */
+struct web {
+    const struct house *house;
+    const struct pages *pages;
+};
+
+struct seat {
+    const struct web *web;
+    struct app app;
+    struct json_object **bases;   /* a locale's catalogue, code and direction for templates, in the order of locales_at */
+    struct exchange x;
+    uint64_t trips_seen;          /* round trips that /metrics knows of */
+};
+
+/* The functions of a struct fcgi_handler; ctx is the struct web. */
+void *dispatch_open(void *ctx);
+void dispatch_serve(void *seat, struct fcgi_io *io);
+void dispatch_rest(void *seat);
+void dispatch_close(void *seat);
+
+/* After core has spoken to Redis, what x->request borrowed is gone: read it again. False: it is not there any more, or Redis is away,
+ * and x->has_request is false. x->err is left alone. */
+bool dispatch_reread(struct exchange *x);
+
+#endif

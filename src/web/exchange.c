@@ -1,0 +1,223 @@
+/* exchange.c: reading CGI variables, and putting an answer together. */
+#include "web/exchange.h"
+
+#include "core/locale.h"
+
+static const char *const param_names[PARAMS] = {
+    [PARAM_METHOD] = "REQUEST_METHOD",
+    [PARAM_URI] = "REQUEST_URI",
+    [PARAM_CONTENT_TYPE] = "CONTENT_TYPE",
+    [PARAM_CONTENT_LENGTH] = "CONTENT_LENGTH",
+    [PARAM_REMOTE_ADDR] = "REMOTE_ADDR",
+    [PARAM_HTTPS] = "HTTPS",
+    [PARAM_COOKIE] = "HTTP_COOKIE",
+    [PARAM_LANGUAGE] = "HTTP_ACCEPT_LANGUAGE",
+    [PARAM_AGENT] = "HTTP_USER_AGENT",
+    [PARAM_CSRF] = "HTTP_X_CSRF_TOKEN",
+    [PARAM_IDEMPOTENCY] = "HTTP_IDEMPOTENCY_KEY",
+    [PARAM_FETCH_SITE] = "HTTP_SEC_FETCH_SITE",
+};
+
+static const struct {
+    const char *name;
+    enum method method;
+} methods[] = { { "GET", METHOD_GET }, { "HEAD", METHOD_HEAD }, { "POST", METHOD_POST } };
+
+void exchange_free(struct exchange *x)
+{
+    struct str *buffers[] = { &x->body, &x->headers, &x->answer, &x->out, &x->decoded, &x->words, &x->scratch };
+
+    for (size_t i = 0; i < ARRAY_LEN(buffers); i++)
+        str_free(buffers[i]);
+    form_free(&x->query);
+    form_free(&x->form);
+    json_object_put(x->json);
+    x->json = NULL;
+}
+
+/* --- the request --- */
+
+static void reset_request(struct exchange *x)
+{
+    memset(x->param, 0, sizeof x->param);
+    json_object_put(x->json);
+    x->json = NULL;
+    x->path = x->raw_query = x->slug = x->hash = (struct span){ NULL, 0 };
+    x->segment_count = 0;
+    form_reset(&x->query);
+    form_reset(&x->form);
+    str_reset(&x->body);
+    str_reset(&x->decoded);
+    x->route = NULL;
+    x->service = NULL;
+    x->session.known = x->has_owner = x->has_request = false;
+}
+
+static void reset_answer(struct exchange *x)
+{
+    x->status = 200;
+    x->content_type = "text/html; charset=utf-8";
+    str_reset(&x->headers);
+    str_reset(&x->answer);
+    x->no_store = true;
+    x->problem = PROBLEM_NONE;
+    x->detail = NULL;
+    x->detail_param[0] = NULL;
+    x->err = (struct err)ERR_INIT;
+    x->dropped = false;
+}
+
+static void take_param(struct exchange *x, const char *entry)
+{
+    const char *equals = strchr(entry, '=');
+    size_t len = equals ? (size_t)(equals - entry) : 0;
+
+    for (size_t i = 0; len && i < PARAMS; i++)
+        if (!x->param[i].s && strncmp(entry, param_names[i], len) == 0 && param_names[i][len] == '\0')
+            x->param[i] = span_of(equals + 1);
+}
+
+/* Path segments, each decoded by itself, so that an encoded slash stays inside its segment. */
+static int split_path(struct exchange *x, struct err *err)
+{
+    const char *p = x->path.s + 1, *end = x->path.s + x->path.len;
+
+    str_grow(&x->decoded, x->path.len);
+    while (p < end || (p == end && p[-1] == '/' && x->path.len > 1)) {
+        const char *stop = p < end ? memchr(p, '/', (size_t)(end - p)) : NULL;
+        size_t start = x->decoded.len;
+
+        if (!stop)
+            stop = end;
+        if (!form_decode(&x->decoded, (struct span){ p, (size_t)(stop - p) }, false))
+            return err_set(err, ERR_INVALID, "The path is not percent-encoded UTF-8 text.");
+        if (x->segment_count < EXCHANGE_SEGMENTS) /* more than any route has: any number beyond is unknown likewise */
+            x->segment[x->segment_count++] = (struct span){ x->decoded.s + start, x->decoded.len - start };
+        p = stop + 1;
+    }
+    return 0;
+}
+
+static int take_uri(struct exchange *x, struct err *err)
+{
+    struct span uri = x->param[PARAM_URI];
+    const char *mark = uri.s ? memchr(uri.s, '?', uri.len) : NULL;
+
+    x->path = (struct span){ uri.s, mark ? (size_t)(mark - uri.s) : uri.len };
+    if (mark)
+        x->raw_query = (struct span){ mark + 1, uri.len - x->path.len - 1 };
+    if (x->path.len == 0 || x->path.s[0] != '/')
+        return err_set(err, ERR_INVALID, "The request has no path.");
+    if (split_path(x, err) < 0)
+        return -1;
+    return form_parse(&x->query, x->raw_query, err);
+}
+
+int exchange_begin(struct exchange *x, char *const environ_vars[], struct err *err)
+{
+    reset_request(x);
+    reset_answer(x);
+    for (; *environ_vars; environ_vars++)
+        take_param(x, *environ_vars);
+    x->https = span_is(x->param[PARAM_HTTPS], "on");
+    x->method = METHOD_OTHER;
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (span_is(x->param[PARAM_METHOD], methods[i].name))
+            x->method = methods[i].method;
+    return take_uri(x, err);
+}
+
+int64_t exchange_declared(const struct exchange *x)
+{
+    struct span text = x->param[PARAM_CONTENT_LENGTH];
+    int64_t n = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.s[i] < '0' || text.s[i] > '9' || n > INT64_MAX / 20)
+            return -1;
+        n = n * 10 + (text.s[i] - '0');
+    }
+    return n;
+}
+
+/* --- the answer --- */
+
+void exchange_header(struct exchange *x, const char *name, struct span value)
+{
+    str_adds(&x->headers, name);
+    str_adds(&x->headers, ": ");
+    for (size_t i = 0; i < value.len; i++)
+        if ((unsigned char)value.s[i] >= 0x20 && value.s[i] != 0x7f)
+            str_addc(&x->headers, value.s[i]);
+    str_adds(&x->headers, "\r\n");
+}
+
+void exchange_header_int(struct exchange *x, const char *name, int64_t value)
+{
+    str_adds(&x->headers, name);
+    str_adds(&x->headers, ": ");
+    str_add_int(&x->headers, value);
+    str_adds(&x->headers, "\r\n");
+}
+
+static const char fixed_headers[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: same-origin\r\n"
+    "Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Vary: Cookie, Accept-Language\r\n";
+
+void exchange_finish(struct exchange *x)
+{
+    struct str *out = &x->out;
+
+    str_reset(out);
+    str_adds(out, "Status: ");
+    str_add_int(out, x->status);
+    str_addc(out, ' ');
+    str_adds(out, problem_reason(x->status));
+    str_adds(out, "\r\nContent-Type: ");
+    str_adds(out, x->content_type);
+    str_adds(out, "\r\nContent-Length: ");
+    str_add_int(out, (long long)x->answer.len);
+    str_adds(out, "\r\nContent-Language: ");
+    str_adds(out, locale_code(x->locale));
+    str_adds(out, x->no_store ? "\r\nCache-Control: no-store\r\n" : "\r\nCache-Control: private, no-cache\r\n");
+    str_add(out, fixed_headers, sizeof fixed_headers - 1);
+    str_add(out, x->headers.s, x->headers.len);
+    str_adds(out, "\r\n");
+    if (x->method != METHOD_HEAD)
+        str_add(out, x->answer.s, x->answer.len);
+}
+
+enum problem exchange_fail(const struct exchange *x)
+{
+    return problem_of(x->err.kind);
+}
+
+enum problem exchange_say(struct exchange *x, enum problem problem, const char *detail)
+{
+    x->detail = detail;
+    return problem;
+}
+
+enum problem exchange_say_with(struct exchange *x, enum problem problem, const char *detail, const char *name, const char *value)
+{
+    snprintf(x->detail_value, sizeof x->detail_value, "%s", value);
+    x->detail_param[0] = name;
+    x->detail_param[1] = x->detail_value;
+    x->detail_param[2] = NULL;
+    return exchange_say(x, problem, detail);
+}
+
+void exchange_add_sentence(struct exchange *x, struct str *out)
+{
+    static const char *const none[] = { NULL };
+
+    if (x->detail)
+        locale_add(x->locale, out, x->detail, x->detail_param[0] ? x->detail_param : none);
+    else
+        str_adds(out, locale_text(x->locale, problems[x->problem].text));
+}

@@ -1,0 +1,91 @@
+/* exchange.h: one request and its answer. An exchange belongs to a thread and is used again and again: its buffers keep their
+ * memory, so that a status poll allocates nothing here. It is filled in three steps: exchange_begin() reads the CGI variables,
+ * the dispatcher adds what it found out (route, visitor, request), the route's function writes the answer. */
+#ifndef PEYGIR_WEB_EXCHANGE_H
+#define PEYGIR_WEB_EXCHANGE_H
+
+#include "core/request.h"
+#include "core/session.h"
+#include "web/form.h"
+#include "web/problem.h"
+
+#define EXCHANGE_SEGMENTS 8
+#define EXCHANGE_BODY_MAX (64 * 1024)
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
+
+/* The CGI variables that are looked at; all others are ignored. */
+enum param {
+    PARAM_METHOD, PARAM_URI, PARAM_CONTENT_TYPE, PARAM_CONTENT_LENGTH, PARAM_REMOTE_ADDR, PARAM_HTTPS, PARAM_COOKIE, PARAM_LANGUAGE,
+    PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAMS
+};
+
+struct route;
+struct seat;
+
+struct exchange {
+    struct seat *seat;           /* the thread's: connections, templates, catalogues */
+
+    /* the request as it came */
+    struct span param[PARAMS];   /* absent: .s NULL */
+    enum method method;
+    bool https;
+    struct span path;            /* as asked for, still encoded, without the query */
+    struct span raw_query;
+    struct span segment[EXCHANGE_SEGMENTS]; /* decoded */
+    size_t segment_count;
+    struct form query;
+    struct str body;
+    struct form form;            /* the body of a page's POST */
+    struct json_object *json;    /* the body of an API's POST; NULL: none */
+
+    /* what the dispatcher found out */
+    const struct route *route;   /* NULL: none */
+    const struct locale *locale; /* never NULL */
+    struct span slug;            /* of the path; absent: the route has none */
+    struct span hash;            /* likewise */
+    const struct service *service; /* of the path, or the request's; NULL: none */
+    struct session session;
+    bool has_owner;              /* session.owner is known: a stored session, a signed cookie, or a newcomer */
+    bool has_request;
+    struct request request;      /* valid until the connection's next exchange */
+
+    /* the answer */
+    int status;
+    const char *content_type;
+    struct str headers;          /* further header lines */
+    struct str answer;           /* the body */
+    bool no_store;               /* personal: nobody keeps a copy */
+    enum problem problem;        /* what is wrong, for the error page or problem+json */
+    const char *detail;          /* a catalogue key that says it better than the problem's own; NULL: none */
+    const char *detail_param[3]; /* name, value, NULL: filled into it; or NULL first */
+    char detail_value[96];       /* backs the value */
+    struct err err;
+    bool dropped;                /* the peer is gone: send nothing */
+
+    struct str out;              /* the whole answer as sent */
+    struct str decoded;          /* backs segment[] */
+    struct str words, scratch;   /* for whoever makes the answer */
+};
+
+void exchange_free(struct exchange *x);
+/* Read the variables: method, path, query. 0; -1: the request line is no good (ERR_INVALID), and everything else is set all the same. */
+int exchange_begin(struct exchange *x, char *const environ_vars[], struct err *err);
+/* CONTENT_LENGTH: 0 when absent, -1 when it is no number. */
+int64_t exchange_declared(const struct exchange *x);
+
+/* Append one header line. Control bytes in the value are left out, so that no value makes a second line. */
+void exchange_header(struct exchange *x, const char *name, struct span value);
+void exchange_header_int(struct exchange *x, const char *name, int64_t value);
+/* Put status line, headers and body together in x->out. */
+void exchange_finish(struct exchange *x);
+
+/* What x->err is as the return value of a route's function. */
+enum problem exchange_fail(const struct exchange *x);
+/* A problem said with a catalogue key of its own, and with one {name} filled in. */
+enum problem exchange_say(struct exchange *x, enum problem problem, const char *detail);
+enum problem exchange_say_with(struct exchange *x, enum problem problem, const char *detail, const char *name, const char *value);
+/* Append the sentence of x->problem, in the visitor's language. */
+void exchange_add_sentence(struct exchange *x, struct str *out);
+
+#endif

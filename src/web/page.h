@@ -1,0 +1,150 @@
+/* page.h: HTML pages: templates loaded at start, rendered with a page's data inside the common data and the layout.
+ *
+ * Templates are Mustache files NAME.mustache in PEYGIR_TEMPLATES_DIR, read once at start; a file services/{slug}/NAME.mustache
+ * stands in for NAME on the pages of that service. The page is rendered through `layout`, whose partial `content` is the
+ * page's own template (write {{> content}} at the beginning of a line, so that no indentation gets into a textarea); any
+ * other partial is a file of that name. A missing page template or partial stops the start-up.
+ *
+ * What a template sees, innermost last: the catalogue as `t`, the common data, the page's data. Names that are null or
+ * absent are false to a section. Texts are finished in the visitor's language (digits included) and not yet escaped;
+ * values that came from people or bots are marked P: put them in <bdi>. Numbers for scripts (N) are plain JSON numbers.
+ *
+ * every page (layout too)
+ *   t.*                  the catalogue of the visitor's language: {{t.form.submit}}
+ *   lang, dir            "fa", "rtl"
+ *   title                of the page, without the site's name; begins with t.title.error when a form has mistakes
+ *   page                 name of the template: "form", for a class of the body
+ *   at_home, at_requests whether this is that page (aria-current)
+ *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: page without a form
+ *   languages[]          code, name (in itself), dir, url (this page in that language), current
+ *   refresh_s          N the page asks to be loaded again after so many seconds (a Refresh header does it already); null
+ *
+ * home
+ *   services[]           slug, title, summary (null), url, duration ("about 10 seconds")
+ *
+ * form                   POST {{service.url}} with _token, _key and the fields
+ *   service              slug, title, summary (null), url, duration
+ *   key                  value of the hidden field _key
+ *   submit               text of the button
+ *   notice               sentence above the form: Redis is away, the page had expired; null
+ *   errors               null, or: list[] of href ("#f-mobile") and text
+ *   fields[]             name, id ("f-mobile"), label, hint, placeholder, autocomplete, maxlength N, inputmode: null when unused
+ *                        value P, required, error (sentence or null), has_error,
+ *                        hint_id ("f-mobile-hint" or null), error_id ("f-mobile-error" or null), described_by (both or one, or null),
+ *                        type (text tel number email date password), and exactly one of is_input, is_select, is_checkbox, is_textarea;
+ *                        ltr: what is typed is digits or Latin whatever the language;
+ *                        checkbox: checked (its value is "1"); select: choices[] value, label, selected
+ *
+ * progress
+ *   service              as above
+ *   hash                 the reference
+ *   status, status_text  "pending", its words (t.status.pending)
+ *   message            P what is going on
+ *   progress N, progress_text   0-100, "30%" in the language's digits
+ *   steps[]              id, label, number ("1"), is_done, is_current, is_waiting, state_text (t.step.done ...)
+ *   time_left            "about 2 minutes"; null when unknown
+ *   queue_position N, queue_text  place in the queue (1 is next) and its words; null when not waiting; queue_text alone beyond 1,000
+ *   status_url           /api/local-requests/{hash}/status, for the script
+ *   place                where this page is, for the script: when the view's redirect_url differs, go there
+ *   cancel_url           POST with _token
+ *   refresh_url          this page again; auto: it refreshes by itself; auto_url, manual_url: switch that on, off
+ *
+ * otp                    POST {{action}} with _token and otp
+ *   service, hash, status_url, place, cancel_url  as above
+ *   action, resend_url   POST with _token
+ *   message            P what the bot says, or the catalogue's sentence
+ *   length N, length_text
+ *   expires_in N, expires_text   seconds left and their words; is_expired
+ *   can_resend           another code may be asked for now
+ *   resend_in N, resend_text     seconds until then and their words; null unless waiting for it
+ *   no_resend            none is left
+ *   attempts_left N, attempts_text
+ *   error                sentence or null; errors: as on form (href "#f-otp": the field's id is f-otp, its error's f-otp-error)
+ *
+ * result
+ *   service, hash
+ *   is_completed, is_failed, is_cancelled   exactly one
+ *   status_text, finished_at                words; finished_at may be null
+ *   rows[]               label P, and exactly one of: is_text (value P), is_number (value), is_date (value), is_list (items[] of value P),
+ *                        is_link (url P, value P; http and https only)
+ *   is_empty             completed, but the result holds nothing
+ *   error                null, or: code, message P, retryable
+ *   advice               failed or cancelled: what to do now
+ *   again_url            the form with the same values; new_url: the empty form
+ *
+ * requests
+ *   requests[]           hash, title, url (where it belongs now), status, status_text, message P, started_at, is_final, is_completed, is_failed,
+ *                        is_cancelled, needs_code
+ *
+ * error                  every other answer that is not what was asked for
+ *   status N, status_number ("404" in the language's digits), name ("not_found"), heading, text
+ *   retry_after N, retry_text   when to try again; null
+ *   link                 null, or: url, text (where to go on; else only the home page is offered)
+ *
+ * Catalogue keys that the C code of src/web uses itself (values in braces are filled in):
+ *   site.name, language.name
+ *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service}, title.result {service}, title.requests, title.error
+ *   status.pending .processing .otp_required .otp_verifying .completed .failed .cancelled;  step.done .current .waiting
+ *   progress.percent {percent}, progress.queue {position}, progress.queue_beyond
+ *   form.submit, form.confirm {field}, form.notice_away, form.notice_csrf
+ *   otp.message {length}, otp.attempts {count}, otp.error_form {length}, otp.error_state, otp.error_expired, otp.error_tries,
+ *     otp.error_cooldown {time}, otp.error_resends
+ *   result.advice_retry, result.advice_new, result.advice_cancelled, result.money {amount}, result.yes, result.no
+ *   link.progress, link.otp, link.result, link.form
+ *   http.NAME.title and http.NAME.text for the names of problem.c: bad_request forbidden not_found method conflict gone too_large
+ *     media_type invalid too_many internal away full busy; http.retry {time}
+ *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing, json.otp_missing,
+ *     json.unknown_service, json.key_reused, json.not_finished, json.key_form
+ */
+#ifndef PEYGIR_WEB_PAGE_H
+#define PEYGIR_WEB_PAGE_H
+
+#include "web/exchange.h"
+
+#include <json-c/json.h>
+
+/* What a template sees outermost, by language: t, lang, dir. One for each thread, because json-c's objects cannot be shared. */
+struct json_object **page_bases(const struct locales *locales);
+void page_bases_free(struct json_object **bases, const struct locales *locales);
+
+/* The data of a page; NULL values are null. Texts are copied. */
+struct json_object *page_data(void);
+void page_text(struct json_object *to, const char *name, const char *text);
+void page_span(struct json_object *to, const char *name, struct span text); /* absent: null; what is not UTF-8 is mended */
+void page_int(struct json_object *to, const char *name, int64_t n);
+void page_flag(struct json_object *to, const char *name, bool on);
+void page_null(struct json_object *to, const char *name);
+struct json_object *page_list(struct json_object *to, const char *name);    /* borrowed */
+struct json_object *page_object(struct json_object *to, const char *name);  /* borrowed */
+struct json_object *page_item(struct json_object *list);                    /* a new object at its end, borrowed */
+
+/* `key` of the catalogue with {names} filled in; the text is valid until the next call. */
+const char *page_words(struct exchange *x, const char *key, const char *const params[]);
+/* A number in the visitor's digits; seconds in words; likewise valid until the next call. */
+const char *page_number(struct exchange *x, int64_t n);
+const char *page_duration(struct exchange *x, int64_t seconds);
+const char *page_time(struct exchange *x, struct span rfc3339); /* NULL when it is none */
+
+/* `service` as every page of a service gets it; one service as an item of a list. */
+void page_service(struct exchange *x, struct json_object *data);
+void page_service_item(struct exchange *x, struct json_object *item, const struct service *service);
+/* Render the page `name` with `data` (released here) and answer with `status`. */
+void page_answer(struct exchange *x, int status, const char *name, const char *title, struct json_object *data);
+/* 303 to `place` (a path of this site). */
+void page_redirect(struct exchange *x, struct span place);
+/* 303 to where the request belongs when that is not this page. True: answered. */
+bool page_elsewhere(struct exchange *x);
+
+/* Is `place` ("/services/{slug}/otp/{hash}") a page of this kind ("otp")? */
+bool page_place_is(const char *place, const char *kind);
+/* What every page of a request gets: service, hash, status, status_text, message, status_url, place, cancel_url. */
+void page_request(struct exchange *x, struct json_object *data);
+/* `message`: a raw JSON string as documents keep it (a catalogue key or text) in words; null when it is none. */
+void page_message(struct exchange *x, struct json_object *data, struct span json);
+/* The decoded text of a raw JSON string; valid until the next call; NULL when it is none. */
+const char *page_raw(struct exchange *x, struct span json);
+
+/* The error page of a problem (page_error.c). */
+void page_problem(struct exchange *x);
+
+#endif

@@ -1,0 +1,94 @@
+/* route.c: the table, and finding a row in it. */
+#include "web/route.h"
+
+/* What visitors do with a request of theirs. */
+#define LOOK (DEMAND_SESSION | DEMAND_REQUEST)
+#define ACT (LOOK | DEMAND_CSRF | DEMAND_PERSON)
+
+const struct route routes[] = {
+    { METHOD_GET, "/", page_home, 0, NULL },
+    { METHOD_GET, "/services/{service}", page_form, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_PERSON, NULL },
+    { METHOD_POST, "/services/{service}", page_form_submit, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_CSRF | DEMAND_PERSON,
+      page_form_refused },
+    { METHOD_GET, "/services/{service}/progress/{hash}", page_progress, LOOK | DEMAND_PERSON, NULL },
+    { METHOD_GET, "/services/{service}/otp/{hash}", page_otp, LOOK | DEMAND_PERSON, NULL },
+    { METHOD_POST, "/services/{service}/otp/{hash}", page_otp_submit, ACT, NULL },
+    { METHOD_POST, "/services/{service}/cancel/{hash}", page_cancel, ACT, NULL },
+    { METHOD_POST, "/services/{service}/resend-otp/{hash}", page_otp_resend, ACT, NULL },
+    { METHOD_GET, "/services/{service}/result/{hash}", page_result, LOOK | DEMAND_PERSON, NULL },
+    { METHOD_GET, "/requests", page_requests, DEMAND_SESSION | DEMAND_PERSON, NULL },
+
+    { METHOD_GET, "/api/services", api_services, ROUTE_API, NULL },
+    { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | DEMAND_SESSION | DEMAND_CSRF | DEMAND_PERSON, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | LOOK, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | LOOK, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, ROUTE_API | ACT, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, ROUTE_API | ACT, NULL },
+
+    { METHOD_GET, "/healthz", api_healthz, ROUTE_API | ROUTE_ALWAYS, NULL },
+    { METHOD_GET, "/readyz", api_readyz, ROUTE_API | ROUTE_ALWAYS, NULL },
+    { METHOD_GET, "/metrics", api_metrics, ROUTE_API | ROUTE_ALWAYS, NULL },
+};
+const size_t route_count = ARRAY_LEN(routes);
+
+/* The next piece of a pattern between slashes; absent at its end. */
+static struct span next_piece(const char **pattern)
+{
+    const char *start = *pattern + 1, *stop;
+
+    if (**pattern != '/' || *start == '\0')
+        return (struct span){ NULL, 0 };
+    stop = strchrnul(start, '/');
+    *pattern = stop;
+    return (struct span){ start, (size_t)(stop - start) };
+}
+
+static bool matches(const char *pattern, const struct span segments[], size_t count, struct span *slug, struct span *hash)
+{
+    struct span piece;
+    size_t i = 0;
+
+    *slug = *hash = (struct span){ NULL, 0 };
+    while ((piece = next_piece(&pattern)).s) {
+        if (i == count)
+            return false;
+        if (span_is(piece, "{service}"))
+            *slug = segments[i];
+        else if (span_is(piece, "{hash}"))
+            *hash = segments[i];
+        else if (!span_eq(piece, segments[i]))
+            return false;
+        if (segments[i++].len == 0)
+            return false;
+    }
+    return i == count;
+}
+
+const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug, struct span *hash,
+                               enum problem *problem)
+{
+    enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
+
+    *problem = PROBLEM_NOT_FOUND;
+    for (size_t i = 0; i < route_count; i++) {
+        if (!matches(routes[i].pattern, segments, count, slug, hash))
+            continue;
+        if (routes[i].method == wanted)
+            return &routes[i];
+        *problem = PROBLEM_METHOD;
+    }
+    return NULL;
+}
+
+void route_allowed(const struct span segments[], size_t count, struct str *out)
+{
+    struct span slug, hash;
+
+    for (size_t i = 0; i < route_count; i++) {
+        if (!matches(routes[i].pattern, segments, count, &slug, &hash))
+            continue;
+        str_adds(out, out->len ? ", " : "");
+        str_adds(out, routes[i].method == METHOD_GET ? "GET, HEAD" : "POST");
+    }
+}

@@ -1,0 +1,61 @@
+/* route.h: THE table of routes. A row says what a route demands; the dispatcher enforces it, so that pages contain no guards.
+ * To add a route: write its function, declare it below, add a row. */
+#ifndef PEYGIR_WEB_ROUTE_H
+#define PEYGIR_WEB_ROUTE_H
+
+#include "web/exchange.h"
+
+/* Answers, or says what is wrong (x->err, x->detail). */
+typedef enum problem (*route_function)(struct exchange *x);
+
+enum route_flags {
+    ROUTE_API = 1,       /* errors are problem+json, a body is JSON; else HTML and urlencoded */
+    DEMAND_SESSION = 2,  /* find out who asks: a stored session is looked up in Redis */
+    DEMAND_NEWCOMER = 4, /* who has no session gets a signed cookie (a page with a form) */
+    DEMAND_CSRF = 8,     /* a token of the visitor's own */
+    DEMAND_REQUEST = 16, /* {hash} exists, belongs to the visitor, and {service} is its service; else 404 */
+    DEMAND_PERSON = 32,  /* a person asked for it: counts as activity of signed-in users too */
+    ROUTE_ALWAYS = 64    /* answered also when too much is waiting */
+};
+
+struct route {
+    enum method method;      /* GET serves HEAD too */
+    const char *pattern;     /* "/services/{service}/otp/{hash}" */
+    route_function function;
+    unsigned flags;
+    route_function refused;  /* answers x->problem in its own way (the form with its values); NULL: the error page */
+};
+extern const struct route routes[];
+extern const size_t route_count;
+
+/* The row for method and path; *slug and *hash are its {service} and {hash} (absent when it has none). NULL: *problem is
+ * PROBLEM_NOT_FOUND, or PROBLEM_METHOD when another method would do. */
+const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug, struct span *hash,
+                               enum problem *problem);
+/* Append the methods the path has ("GET, HEAD, POST"); nothing for an unknown path. */
+void route_allowed(const struct span segments[], size_t count, struct str *out);
+
+/* page_*.c and api_*.c: one function a row */
+enum problem page_home(struct exchange *x);
+enum problem page_form(struct exchange *x);
+enum problem page_form_submit(struct exchange *x);
+enum problem page_form_refused(struct exchange *x);
+enum problem page_progress(struct exchange *x);
+enum problem page_cancel(struct exchange *x);
+enum problem page_otp(struct exchange *x);
+enum problem page_otp_submit(struct exchange *x);
+enum problem page_otp_resend(struct exchange *x);
+enum problem page_result(struct exchange *x);
+enum problem page_requests(struct exchange *x);
+enum problem api_services(struct exchange *x);
+enum problem api_request_create(struct exchange *x);
+enum problem api_request_status(struct exchange *x);
+enum problem api_request_result(struct exchange *x);
+enum problem api_request_cancel(struct exchange *x);
+enum problem api_otp_submit(struct exchange *x);
+enum problem api_otp_resend(struct exchange *x);
+enum problem api_healthz(struct exchange *x);
+enum problem api_readyz(struct exchange *x);
+enum problem api_metrics(struct exchange *x);
+
+#endif

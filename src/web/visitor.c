@@ -1,0 +1,75 @@
+/* visitor.c: cookies of the visitor, and the language. */
+#include "web/visitor.h"
+
+#include "core/locale.h"
+#include "web/dispatch.h"
+
+#define LANGUAGE_COOKIE "peygir_lang"
+#define YEAR_S "31536000"
+
+void visitor_locale(struct exchange *x)
+{
+    const struct locales *locales = x->seat->app.house->locales;
+    struct span asked = form_get(&x->query, "lang");
+
+    x->locale = locales_find(locales, asked);
+    if (x->locale) {
+        str_addf(&x->headers, "Set-Cookie: " LANGUAGE_COOKIE "=%s; Path=/; Max-Age=" YEAR_S "; SameSite=Lax%s\r\n",
+                 locale_code(x->locale), x->https ? "; Secure" : "");
+        return;
+    }
+    x->locale = locales_find(locales, form_cookie(x->param[PARAM_COOKIE], LANGUAGE_COOKIE));
+    if (!x->locale)
+        x->locale = locales_accept(locales, x->param[PARAM_LANGUAGE]);
+}
+
+/* On HTTPS the prefix makes browsers refuse what another host or plain HTTP would set. */
+static const char *cookie_name(const struct exchange *x)
+{
+    return x->https ? "__Host-peygir_session" : "peygir_session";
+}
+
+struct span visitor_cookie(const struct exchange *x)
+{
+    return form_cookie(x->param[PARAM_COOKIE], cookie_name(x));
+}
+
+static void set_session_cookie(struct exchange *x, const char *value)
+{
+    str_addf(&x->headers, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax%s\r\n", cookie_name(x), value,
+             x->https ? "; Secure" : "");
+}
+
+void visitor_welcome(struct exchange *x)
+{
+    char cookie[SESSION_COOKIE_MAX];
+
+    session_fresh(&x->seat->app, &x->session, cookie);
+    x->has_owner = true;
+    set_session_cookie(x, cookie);
+}
+
+void visitor_remember(struct exchange *x)
+{
+    set_session_cookie(x, x->session.token);
+}
+
+static bool is_token(struct span s)
+{
+    return s.len == 64 && strspn(s.s, "0123456789abcdef") >= 64;
+}
+
+const char *visitor_csrf(struct exchange *x, char buffer[65])
+{
+    struct span brought = form_get(&x->form, "_token");
+
+    if (x->has_owner) {
+        session_csrf(&x->seat->app, &x->session, buffer);
+        return buffer;
+    }
+    if (!is_token(brought))
+        return NULL;
+    memcpy(buffer, brought.s, 64);
+    buffer[64] = '\0';
+    return buffer;
+}

@@ -1,0 +1,19 @@
+/* visitor.h: who asks and in which language, as cookies tell it. */
+#ifndef PEYGIR_WEB_VISITOR_H
+#define PEYGIR_WEB_VISITOR_H
+
+#include "web/exchange.h"
+
+/* Set x->locale: ?lang=, the cookie peygir_lang, Accept-Language, PEYGIR_LOCALE. ?lang= is remembered by a cookie. */
+void visitor_locale(struct exchange *x);
+/* The value of the session cookie; absent: .s NULL. */
+struct span visitor_cookie(const struct exchange *x);
+/* A new visitor: a fresh session and its signed cookie. */
+void visitor_welcome(struct exchange *x);
+/* The session has become a stored one: hand its token over. */
+void visitor_remember(struct exchange *x);
+/* The token that forms and scripts send back, as 64 hex digits; NULL when the visitor is not known. When only Redis is missing to know
+ * the visitor, it is the one that the form just brought, so that the form can be sent again. Valid until the next call. */
+const char *visitor_csrf(struct exchange *x, char buffer[65]);
+
+#endif
