@@ -20,8 +20,9 @@ struct document {
 /* 0; -1 (ERR_INVALID) when text is not a JSON object. */
 int document_read(struct span text, struct document *doc, struct err *err);
 
-/* The compact history entry: [revision,"updated_at","status",step,progress,message,otp,error], made of the document's raw
- * values (absent ones are null), so that an entry that differs shows that somebody else wrote the document. */
+/* The compact history entry: [revision,updated_at,status,step,progress,message,otp,error], made of the document's raw values
+ * (absent ones are null), so that an entry that differs shows that somebody else wrote the document. otp is
+ * [expires_at,length,attempts,resends] while the status is otp_required or otp_verifying, else null. */
 void document_add_entry(struct str *out, const struct document *doc);
 /* Is this the entry that document_add_entry would make? Allocates nothing. */
 bool document_entry_is(const struct document *doc, struct span entry);

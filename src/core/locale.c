@@ -48,8 +48,8 @@ static int check_needed(const struct catalogue *texts, const char *file, struct 
 }
 
 /* The text of `key` must be `no` or `yes`; *out says which. */
-static int read_choice(const struct locale *l, const char *file, const char *key, const char *no, const char *yes, bool *out,
-                       struct err *err)
+static int read_choice(const struct locale *l, const char *file, const char *key, const char *no, const char *yes,
+                       bool *out, struct err *err)
 {
     const char *text = catalogue_find(l->texts, span_of(key));
 

@@ -125,15 +125,17 @@ int request_cancel(struct app *app, struct span hash, struct err *err)
 /* The newest recorded step, progress, message and error win over a document whose request has ended. */
 static void restore_final(struct change *c, struct span entry, struct span result)
 {
-    static const enum document_field fields[] = { DOC_REVISION, DOC_UPDATED, DOC_STATUS, DOC_STEP,
-                                                  DOC_PROGRESS, DOC_MESSAGE, DOC_OTP,    DOC_ERROR };
+    static const struct {
+        size_t index; /* in the entry */
+        enum document_field field;
+    } kept[] = { { 3, DOC_STEP }, { 4, DOC_PROGRESS }, { 5, DOC_MESSAGE }, { 7, DOC_ERROR } };
     struct json_object *list = NULL;
     struct str text = STR_INIT;
     if (entry.s && json_parse(entry.s, entry.len, &list, NULL) == 0 && json_object_is_type(list, json_type_array))
-        for (size_t i = 3; i < ARRAY_LEN(fields); i++) {
+        for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
             str_reset(&text);
-            json_add(&text, json_object_array_get_idx(list, i));
-            change_json(c, fields[i], (struct span){ text.s, text.len });
+            json_add(&text, json_object_array_get_idx(list, kept[i].index));
+            change_json(c, kept[i].field, (struct span){ text.s, text.len });
         }
     if (result.s)
         change_json(c, DOC_RESULT, result);

@@ -430,7 +430,8 @@ static int read_about(const struct jread *root, struct service *s, struct err *e
     int rc;
 
     if (read_text(root, "title", true, &s->title, err) < 0 ||
-        read_text(root, "summary", false, &s->summary, err) < 0 || read_text(root, "submit", false, &s->submit, err) < 0)
+        read_text(root, "summary", false, &s->summary, err) < 0 ||
+        read_text(root, "submit", false, &s->submit, err) < 0)
         return -1;
     rc = read_number(root, "estimated_duration", 1, DAY_S, &s->estimated_duration_s, err);
     return rc == 0 ? missing(&duration, err) : rc < 0 ? -1 : 0;
@@ -441,7 +442,8 @@ int service_read(struct service *s, const struct jread *root, const char *name, 
     if (expect_object(root, KNOWN("$schema", "slug", "title", "summary", "submit", "estimated_duration", "handler",
                                   "fields", "steps", "code", "calls", "result", "timeout", "call_timeout", "tries",
                                   "backoff"), err) < 0 ||
-        read_slug(root, s, name, err) < 0 || read_about(root, s, err) < 0 || read_fields(root, s, err) < 0 ||
+        read_slug(root, s, name, err) < 0 ||
+        read_about(root, s, err) < 0 || read_fields(root, s, err) < 0 ||
         read_steps(root, s, err) < 0 || read_code(root, &s->code, err) < 0 || read_calls(root, s, err) < 0 ||
         read_results(root, s, err) < 0)
         return -1;

@@ -11,7 +11,7 @@ int files_setup(void **state)
     const char *tmp = getenv("TMPDIR");
 
     (void)state;
-    snprintf(dir, sizeof(dir), "%s/peygir-unit-XXXXXX", tmp ? tmp : "/tmp");
+    snprintf(dir, sizeof(dir), "%s/peygir-files-XXXXXX", tmp ? tmp : "/tmp");
     return mkdtemp(dir) ? 0 : -1;
 }
 

@@ -32,7 +32,19 @@ static void an_entry_tells_the_stored_state_in_order(void **state)
     struct document doc = read_text(text);
     struct str entry = STR_INIT;
     document_add_entry(&entry, &doc);
-    assert_string_equal(entry.s, "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",{\"length\":5,\"message\":\"a\"},null]");
+    assert_string_equal(entry.s, "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",null,null]");
+    assert_true(document_entry_is(&doc, (struct span){ entry.s, entry.len }));
+    str_free(&entry);
+}
+
+static void an_entry_tells_of_the_code_while_one_is_awaited(void **state)
+{
+    (void)state;
+    struct document doc = read_text("{\"revision\":2,\"status\":\"otp_required\",\"otp_data\":{\"hash\":\"h\",\"expires_at\":\"E\","
+                                    "\"length\":5,\"attempts\":1}}");
+    struct str entry = STR_INIT;
+    document_add_entry(&entry, &doc);
+    assert_string_equal(entry.s, "[2,null,\"otp_required\",null,null,null,[\"E\",5,1,null],null]");
     assert_true(document_entry_is(&doc, (struct span){ entry.s, entry.len }));
     str_free(&entry);
 }
@@ -42,9 +54,9 @@ static void an_entry_of_any_other_state_differs(void **state)
     (void)state;
     struct document doc = read_text(text);
     static const char *const others[] = {
-        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",51,\"m\",{\"length\":5,\"message\":\"a\"},null]",
-        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",{\"length\":5,\"message\":\"a\"},null",
-        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",{\"length\":5,\"message\":\"a\"},null]]",
+        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",51,\"m\",null,null]",
+        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",null,null",
+        "[7,\"2026-01-02T03:04:05.000Z\",\"processing\",\"captcha\",50,\"m\",null,null]]",
         "[7", "[", "", "]",
     };
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
@@ -67,6 +79,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_found_as_raw_text),
         cmocka_unit_test(an_entry_tells_the_stored_state_in_order),
+        cmocka_unit_test(an_entry_tells_of_the_code_while_one_is_awaited),
         cmocka_unit_test(an_entry_of_any_other_state_differs),
         cmocka_unit_test(what_is_no_object_is_refused),
     };

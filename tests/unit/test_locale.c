@@ -105,7 +105,8 @@ static void a_stored_message_carries_parameters(void **state)
     (void)state;
     files_put("en.json", LANGUAGE("en", "ltr", ",\"messages\":{\"wait\":\"{who}: {n} of {max} {more}\"}"));
     assert_int_equal(locales_load(files_dir(), "en", &two, &err), 0);
-    assert_string_equal(message(locales_default(two), "messages.wait {\"who\":\"\\u0633\\\"\",\"n\":1234,\"max\":-2.5}"),
+    assert_string_equal(message(locales_default(two),
+                                "messages.wait {\"who\":\"\\u0633\\\"\",\"n\":1234,\"max\":-2.5}"),
                         "س\": 1,234 of -2.5 {more}");
     locales_free(two);
 }
@@ -160,10 +161,12 @@ static void durations_are_told_roughly(void **state)
     static const struct {
         int64_t s;
         const char *text;
-    } rows[] = { { -5, "a few seconds" },    { 0, "a few seconds" },      { 4, "a few seconds" },    { 5, "about 5 seconds" },
-                 { 12, "about 10 seconds" }, { 57, "about 55 seconds" },  { 58, "about a minute" },  { 89, "about a minute" },
-                 { 90, "about 2 minutes" },  { 3569, "about 59 minutes" }, { 3570, "about an hour" }, { 5400, "about 2 hours" },
-                 { 84600, "about a day" },   { 129600, "about 2 days" } };
+    } rows[] = {
+        { -5, "a few seconds" },   { 0, "a few seconds" },       { 4, "a few seconds" },    { 5, "about 5 seconds" },
+        { 12, "about 10 seconds" }, { 57, "about 55 seconds" },  { 58, "about a minute" },  { 89, "about a minute" },
+        { 90, "about 2 minutes" },  { 3569, "about 59 minutes" }, { 3570, "about an hour" }, { 5400, "about 2 hours" },
+        { 84600, "about a day" },   { 129600, "about 2 days" },
+    };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -325,7 +328,8 @@ static void compare_texts(struct json_object *a, struct json_object *b, const ch
 static void both_languages_have_the_same_placeholders(void **state)
 {
     size_t len;
-    struct json_object *a = json_tokener_parse(locale_catalogue(fa, &len)), *b = json_tokener_parse(locale_catalogue(en, &len));
+    struct json_object *a = json_tokener_parse(locale_catalogue(fa, &len));
+    struct json_object *b = json_tokener_parse(locale_catalogue(en, &len));
 
     (void)state;
     compare_texts(a, b, "");

@@ -352,8 +352,9 @@ static void wrong_rules_are_refused_with_the_reason(void **state)
         { "[\"regex:^\\\\d+$\"]", "knows no \\d" },
         { "[\"regex:^(?:a)$\"]", "knows no (?" },
         { "[\"min:5\",\"max:3\"]", "min is greater than max" },
-        { "[\"required\",\"string\",\"min:1\",\"max:2\",\"between:1,2\",\"digits:1\",\"digits_between:1,2\",\"numeric\",\"integer\","
-          "\"in:a\",\"regex:a\",\"email\",\"confirmed\",\"accepted\",\"date\",\"iranian_mobile\",\"bank_card\"]",
+        { "[\"required\",\"string\",\"min:1\",\"max:2\",\"between:1,2\",\"digits:1\",\"digits_between:1,2\","
+          "\"numeric\",\"integer\",\"in:a\",\"regex:a\",\"email\",\"confirmed\","
+          "\"accepted\",\"date\",\"iranian_mobile\",\"bank_card\"]",
           "at most 16 rules" },
     };
     struct rules *r = NULL;

@@ -65,8 +65,10 @@ static void every_member_is_read(void **state)
         "\"autocomplete\":\"tel\",\"personal\":true,\"rules\":\"required\"},"
         "{\"name\":\"b\",\"label\":\"B\",\"type\":\"select\",\"choices\":[{\"value\":\"v\",\"label\":\"V\"}]}]",
         ",\"$schema\":\"s\",\"summary\":\"S\",\"submit\":\"Go\",\"handler\":\"http\","
-        "\"steps\":[{\"id\":\"one\",\"label\":\"1\",\"progress\":0},{\"id\":\"two\",\"label\":\"2\",\"progress\":100,\"repeat\":false}],"
-        "\"code\":{\"length\":6,\"seconds\":30,\"tries_per_code\":2,\"tries_per_request\":4,\"resend_cooldown\":9,\"resends\":0},"
+        "\"steps\":[{\"id\":\"one\",\"label\":\"1\",\"progress\":0},"
+        "{\"id\":\"two\",\"label\":\"2\",\"progress\":100,\"repeat\":false}],"
+        "\"code\":{\"length\":6,\"seconds\":30,\"tries_per_code\":2,\"tries_per_request\":4,"
+        "\"resend_cooldown\":9,\"resends\":0},"
         "\"calls\":[\"cancel\",\"resend-otp\"],\"result\":[{\"path\":\"a.b\",\"label\":\"R\",\"format\":\"money\"},"
         "{\"path\":\"c\",\"label\":\"C\"}],\"timeout\":7,\"call_timeout\":6,\"tries\":2,\"backoff\":0"));
 
@@ -108,11 +110,16 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
         { SERVICE("X", "[]", ""), "slug: \"X\" must be lower-case" },
         { SERVICE("x", "[]", ",\"stepz\":[]"), "stepz: is not known here; known are: $schema, slug," },
         { "{\"slug\":\"x\",\"title\":\"T\",\"fields\":[]}", "estimated_duration: is missing." },
-        { "{\"slug\":\"x\",\"title\":\"T\",\"estimated_duration\":0,\"fields\":[]}", "estimated_duration: must be a whole number" },
-        { "{\"slug\":\"x\",\"title\":{},\"estimated_duration\":1,\"fields\":[]}", "title: must have a text in one language" },
-        { "{\"slug\":\"x\",\"title\":{\"fa\":\" \"},\"estimated_duration\":1,\"fields\":[]}", "title.fa: is an empty text." },
-        { "{\"slug\":\"x\",\"title\":{\"farsi\":\"a\"},\"estimated_duration\":1,\"fields\":[]}", "title.farsi: is no language" },
-        { "{\"slug\":\"x\",\"title\":5,\"estimated_duration\":1,\"fields\":[]}", "title: must be a text, or texts by language" },
+        { "{\"slug\":\"x\",\"title\":\"T\",\"estimated_duration\":0,\"fields\":[]}",
+          "estimated_duration: must be a whole number" },
+        { "{\"slug\":\"x\",\"title\":{},\"estimated_duration\":1,\"fields\":[]}",
+          "title: must have a text in one language" },
+        { "{\"slug\":\"x\",\"title\":{\"fa\":\" \"},\"estimated_duration\":1,\"fields\":[]}",
+          "title.fa: is an empty text." },
+        { "{\"slug\":\"x\",\"title\":{\"farsi\":\"a\"},\"estimated_duration\":1,\"fields\":[]}",
+          "title.farsi: is no language" },
+        { "{\"slug\":\"x\",\"title\":5,\"estimated_duration\":1,\"fields\":[]}",
+          "title: must be a text, or texts by language" },
         { "{\"slug\":\"x\",\"title\":\"T\",\"estimated_duration\":1}", "fields: is missing" },
         { SERVICE("x", "{}", ""), "fields: must be a list." },
         { SERVICE("x", "[5]", ""), "fields[0]: must be an object." },
@@ -126,30 +133,45 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
         { SERVICE("x", "[{\"name\":\"9a\",\"label\":\"A\"}]", ""), "fields[0].name: \"9a\" must be" },
         { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\"},{\"name\":\"a\",\"label\":\"A\"}]", ""),
           "fields[1].name: another field is called \"a\" already." },
-        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"type\":\"file\"}]", ""), "fields[0].type: unknown value \"file\"; known are: text," },
+        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"type\":\"file\"}]", ""),
+          "fields[0].type: unknown value \"file\"; known are: text," },
         { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"rules\":[\"digit\"]}]", ""),
           "x.json: fields[0].rules[0]: unknown rule \"digit\"; known are: required, string" },
-        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"type\":\"select\"}]", ""), "fields[0].choices: is missing or empty" },
+        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"type\":\"select\"}]", ""),
+          "fields[0].choices: is missing or empty" },
         { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"choices\":[]}]", ""), "only the type select has choices" },
-        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"type\":\"select\",\"choices\":[{\"value\":\"v\",\"label\":\"V\"},"
-                       "{\"value\":\"v\",\"label\":\"W\"}]}]", ""), "fields[0].choices[1]: the value \"v\" stands here twice." },
-        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"autocomplete\":\"<\"}]", ""), "fields[0].autocomplete: must be HTML" },
-        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"personal\":\"yes\"}]", ""), "fields[0].personal: must be true or false." },
+        { SERVICE("x",
+          "[{\"name\":\"a\",\"label\":\"A\",\"type\":\"select\",\"choices\":[{\"value\":\"v\",\"label\":\"V\"},"
+                       "{\"value\":\"v\",\"label\":\"W\"}]}]", ""),
+          "fields[0].choices[1]: the value \"v\" stands here twice." },
+        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"autocomplete\":\"<\"}]", ""),
+          "fields[0].autocomplete: must be HTML" },
+        { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\",\"personal\":\"yes\"}]", ""),
+          "fields[0].personal: must be true or false." },
         { SERVICE("x", "[]", ",\"steps\":[{\"id\":\"a\",\"label\":\"A\"}]"), "steps[0].progress: is missing." },
-        { SERVICE("x", "[]", ",\"steps\":[{\"id\":\"a\",\"label\":\"A\",\"progress\":101}]"), "steps[0].progress: must be a whole" },
-        { SERVICE("x", "[]", ",\"steps\":[{\"id\":\"a\",\"label\":\"A\",\"progress\":5},{\"id\":\"b\",\"label\":\"B\",\"progress\":5}]"),
+        { SERVICE("x", "[]", ",\"steps\":[{\"id\":\"a\",\"label\":\"A\",\"progress\":101}]"),
+          "steps[0].progress: must be a whole" },
+        { SERVICE("x", "[]",
+          ",\"steps\":[{\"id\":\"a\",\"label\":\"A\",\"progress\":5},{\"id\":\"b\",\"label\":\"B\",\"progress\":5}]"),
           "steps[1].progress: is 5; it must be more than the step before has, 5." },
-        { SERVICE("x", "[]", ",\"steps\":[{\"id\":\"a\",\"label\":\"A\",\"progress\":5},{\"id\":\"a\",\"label\":\"B\",\"progress\":6}]"),
+        { SERVICE("x", "[]",
+          ",\"steps\":[{\"id\":\"a\",\"label\":\"A\",\"progress\":5},{\"id\":\"a\",\"label\":\"B\",\"progress\":6}]"),
           "steps[1].id: another step is called \"a\" already." },
-        { SERVICE("x", "[]", ",\"steps\":[{\"id\":\"A b\",\"label\":\"A\",\"progress\":5}]"), "steps[0].id: \"A b\" must be" },
+        { SERVICE("x", "[]", ",\"steps\":[{\"id\":\"A b\",\"label\":\"A\",\"progress\":5}]"),
+          "steps[0].id: \"A b\" must be" },
         { SERVICE("x", "[]", ",\"code\":{\"length\":2}"), "code.length: must be a whole number from 3 to 12." },
-        { SERVICE("x", "[]", ",\"code\":{\"tries_per_code\":6}"), "code.tries_per_request: is 5; it must be tries_per_code, 6," },
+        { SERVICE("x", "[]", ",\"code\":{\"tries_per_code\":6}"),
+          "code.tries_per_request: is 5; it must be tries_per_code, 6," },
         { SERVICE("x", "[]", ",\"code\":{\"expiry\":6}"), "code.expiry: is not known here" },
         { SERVICE("x", "[]", ",\"code\":true"), "code: must be an object." },
-        { SERVICE("x", "[]", ",\"calls\":[\"stop\"]"), "calls[0]: unknown call \"stop\"; known are: resend-otp, cancel." },
-        { SERVICE("x", "[]", ",\"calls\":[\"resend-otp\"]"), "calls[0]: resend-otp is of use only to a service with a code." },
-        { SERVICE("x", "[]", ",\"result\":[{\"path\":\"a\",\"label\":\"A\",\"format\":\"bold\"}]"), "result[0].format: unknown value \"bold\"" },
-        { SERVICE("x", "[]", ",\"result\":[{\"path\":\"a..b\",\"label\":\"A\"}]"), "result[0].path: \"a..b\" must be names" },
+        { SERVICE("x", "[]", ",\"calls\":[\"stop\"]"),
+          "calls[0]: unknown call \"stop\"; known are: resend-otp, cancel." },
+        { SERVICE("x", "[]", ",\"calls\":[\"resend-otp\"]"),
+          "calls[0]: resend-otp is of use only to a service with a code." },
+        { SERVICE("x", "[]", ",\"result\":[{\"path\":\"a\",\"label\":\"A\",\"format\":\"bold\"}]"),
+          "result[0].format: unknown value \"bold\"" },
+        { SERVICE("x", "[]", ",\"result\":[{\"path\":\"a..b\",\"label\":\"A\"}]"),
+          "result[0].path: \"a..b\" must be names" },
         { SERVICE("x", "[]", ",\"handler\":\"soap\""), "handler: unknown value \"soap\"; known are: http." },
         { SERVICE("x", "[]", ",\"tries\":0"), "tries: must be a whole number from 1 to 100." },
     };
@@ -189,8 +211,8 @@ static void a_form_has_at_most_64_fields(void **state)
 
 static void a_text_falls_back_to_another_language(void **state)
 {
-    struct service *s = load("{\"slug\":\"x\",\"title\":{\"de\":\"D\",\"en\":\"E\"},\"summary\":\"S\",\"estimated_duration\":1,"
-                             "\"fields\":[]}");
+    struct service *s = load("{\"slug\":\"x\",\"title\":{\"de\":\"D\",\"en\":\"E\"},\"summary\":\"S\","
+                             "\"estimated_duration\":1,\"fields\":[]}");
 
     (void)state;
     assert_string_equal(text_in(s->title, en), "E");
@@ -259,7 +281,8 @@ static const char *validated(const struct service *s, const char *lines)
 static void good_values_become_the_stored_object(void **state)
 {
     struct service *s = load(SERVICE("x",
-        "[{\"name\":\"mobile\",\"label\":\"M\",\"rules\":\"required|iranian_mobile\"},{\"name\":\"note\",\"label\":\"N\"},"
+        "[{\"name\":\"mobile\",\"label\":\"M\",\"rules\":\"required|iranian_mobile\"},"
+        "{\"name\":\"note\",\"label\":\"N\"},"
         "{\"name\":\"word\",\"label\":\"W\",\"rules\":\"confirmed\"}]", ""));
 
     (void)state;
@@ -272,7 +295,8 @@ static void good_values_become_the_stored_object(void **state)
 static void every_broken_field_is_told(void **state)
 {
     struct service *s = load(SERVICE("x",
-        "[{\"name\":\"a\",\"label\":\"A\",\"rules\":\"required\"},{\"name\":\"b\",\"label\":\"B\",\"rules\":\"digits:3\"},"
+        "[{\"name\":\"a\",\"label\":\"A\",\"rules\":\"required\"},"
+        "{\"name\":\"b\",\"label\":\"B\",\"rules\":\"digits:3\"},"
         "{\"name\":\"c\",\"label\":\"C\"}]", ""));
 
     (void)state;
@@ -294,8 +318,8 @@ static void a_select_takes_nothing_but_its_choices(void **state)
 
 static void the_demonstration_services_are_as_promised(void **state)
 {
-    static const char *const steps[] = { "initializing", "authentication", "captcha_solving", "sending_otp", "verifying_otp",
-                                         "completed" };
+    static const char *const steps[] = { "initializing", "authentication", "captcha_solving", "sending_otp",
+                                         "verifying_otp", "completed" };
     static const int progress[] = { 0, 30, 50, 70, 80, 100 };
     struct services *services = NULL;
     const struct service *s;
@@ -322,7 +346,8 @@ static void the_demonstration_services_are_as_promised(void **state)
     s = services_find(services, SPAN("document-ocr"));
     assert_non_null(s);
     assert_false(s->code.used);
-    assert_string_equal(validated(s, "file_id=scan-1.pdf\nlanguage=fa"), "{\"file_id\":\"scan-1.pdf\",\"language\":\"fa\"}");
+    assert_string_equal(validated(s, "file_id=scan-1.pdf\nlanguage=fa"),
+                        "{\"file_id\":\"scan-1.pdf\",\"language\":\"fa\"}");
     assert_string_not_equal(validated(s, "file_id=../etc\nlanguage=de"), "");
     assert_non_null(strstr(validated(s, "file_id=../etc\nlanguage=de"), "language: "));
     services_free(services);
