@@ -214,8 +214,7 @@ static size_t add_leg(const struct save *s, struct span args[], struct str *numb
     size_t space = strcspn(numbers->s, " ");
     struct span code = { numbers->s, space }, run = { numbers->s + space + 1, numbers->len - space - 1 };
     const struct span fields[] = {
-        SPAN("type"), span_of(leg->type), SPAN("payload"), SPAN("{}"), SPAN("status"), SPAN("pending"), SPAN("priority"), SPAN("5"),
-        SPAN("attempts"), SPAN("0"), SPAN("run"), run, SPAN("request_hash"), span_of(leg->request_hash), SPAN("code"), code,
+        SPAN("type"), span_of(leg->type), SPAN("status"), SPAN("pending"), SPAN("run"), run, SPAN("request_hash"), span_of(leg->request_hash), SPAN("code"), code,
         SPAN("call"), span_of(leg->call ? leg->call : ""),
     };
     size_t count = ARRAY_LEN(fields) - (leg->call ? 0 : 2);

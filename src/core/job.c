@@ -1,6 +1,7 @@
 /* job.c: jobs that wait, run or have ended: each step is one script of src/lua. */
 #include "core/job.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "core/args.h"
@@ -84,13 +85,13 @@ void job_push_queue(struct app *app, const struct job_new *job)
 {
     const struct key queue = part(app, job->queue, "queue"), active = part(app, job->queue, "active"),
                      data = data_key(app, job->queue, job->id), total = key_stats(app->house, "total"),
-                     days = key_stats_days(app->house);
+                     daily = key_stats_daily(app->house, clock_ms());
     const struct span keys[] = { key_span(&queue), key_span(&active), key_span(&data), key_span(&total) };
     bool empty = !job->payload || strcmp(job->payload, "{}") == 0;
     struct fields f = { .count = 0 };
 
     f.at[f.count++] = span_of(job->id);
-    f.at[f.count++] = key_span(&days);
+    f.at[f.count++] = key_span(&daily);
     field(&f, SPAN("type"), job->type ? job->type : "default");
     field(&f, SPAN("payload"), empty ? NULL : job->payload);
     field(&f, SPAN("request_hash"), job->request_hash);
@@ -399,11 +400,11 @@ int job_finish(struct app *app, const char *queue, const char *id, int64_t run, 
     static const char *const names[] = { "completed", "failed", "cancelled" };
     const struct key active = part(app, queue, "active"), failed = part(app, queue, "failed"),
                      data = data_key(app, queue, id), counter = key_stats(app->house, names[outcome]),
-                     days = key_stats_days(app->house);
+                     daily = key_stats_daily(app->house, clock_ms());
     const struct span keys[] = { key_span(&active), key_span(&failed), key_span(&data), key_span(&counter) };
     char digits[NUMBER_SIZE];
     const struct span args[] = { span_of(id), args_number(digits, run), span_of(names[outcome]), error_text(error),
-                                 key_span(&days) };
+                                 key_span(&daily) };
 
     redis_queue_script(main_redis(app), &script_job_finish, ARRAY_LEN(keys), keys, ARRAY_LEN(args), args);
     return yes_or_no(app, err);

@@ -126,11 +126,6 @@ struct key key_stats_daily(const struct house *h, int64_t ms)
     return join(span_of(h->prefix), SPAN(":stats:daily:"), (struct span){ now, DATE_LEN });
 }
 
-struct key key_stats_days(const struct house *h)
-{
-    return join(span_of(h->prefix), SPAN(":stats:daily:"), SPAN(""));
-}
-
 struct key key_worker(const struct house *h, struct span id)
 {
     return join(span_of(h->prefix), SPAN(":worker:"), id);

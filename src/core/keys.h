@@ -33,7 +33,6 @@ struct key key_queue(const struct house *h, struct span queue, const char *part)
 struct key key_job(const struct house *h, struct span queue, struct span id); /* P:Q:data:{id} */
 struct key key_stats(const struct house *h, const char *name);          /* P:stats:tasks:{name} */
 struct key key_stats_daily(const struct house *h, int64_t ms);          /* P:stats:daily:{YYYY-MM-DD} */
-struct key key_stats_days(const struct house *h);                       /* P:stats:daily: ; scripts add the day */
 struct key key_worker(const struct house *h, struct span id);           /* P:worker:{id} */
 struct key key_workers(const struct house *h);                          /* P:workers: sorted set, id by last beat (ms) */
 struct key key_session(const struct house *h, struct span token);       /* P:session:{SHA-256 of token, hex} or the token (SESSION_KEYS=plain) */

@@ -1,28 +1,11 @@
 #!lua flags=allow-oom
 -- job_finish.lua: a run ends its job: completed, failed or cancelled; counted; its hash expires later.
 -- keys: the queue's sets `active` and `failed`, the job's hash, the counter of jobs that ended so
--- args: id, run, outcome, error ("": none), key of the daily statistics without the day
+-- args: id, run, outcome, error ("": none), key of the day's statistics
 -- result: 1 ended; 0 this run is over, nothing changed
 local active, failed, data, counter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, run, outcome, error_text, days = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, run, outcome, error_text, daily = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local DAY_S = 86400
-
-local function day(ms)
-  local left, year = math.floor(ms / 86400000), 1970
-  local function length(y)
-    return (y % 4 == 0 and (y % 100 ~= 0 or y % 400 == 0)) and 366 or 365
-  end
-  while left >= length(year) do
-    left, year = left - length(year), year + 1
-  end
-  local month = 1
-  for m, days_of in ipairs({31, length(year) - 337, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}) do
-    month = m
-    if left < days_of then break end
-    left = left - days_of
-  end
-  return string.format('%04d-%02d-%02d', year, month, left + 1)
-end
 
 local had = redis.call('HMGET', data, 'run', 'status', 'started_at')
 if had[1] ~= run or had[2] ~= 'processing' then
@@ -45,7 +28,6 @@ if error_text ~= '' then
 end
 
 redis.call('INCR', counter)
-local daily = days .. day(now)
 local count = redis.call('HINCRBY', daily, 'tasks_' .. outcome, 1)
 if count == 1 then
   redis.call('EXPIRE', daily, 90 * DAY_S)

@@ -30,7 +30,9 @@ local function push_leg(first, count)
   redis.call('HSET', KEYS[7], unpack(fields))
   redis.call('LPUSH', KEYS[5], ARGV[15])
   redis.call('INCR', KEYS[8])
-  redis.call('HINCRBY', KEYS[9], 'tasks_total', 1)
+  if redis.call('HINCRBY', KEYS[9], 'tasks_total', 1) == 1 then
+    redis.call('EXPIRE', KEYS[9], 90 * 86400)
+  end
 end
 
 local document = redis.call('GET', KEYS[1])
@@ -39,8 +41,8 @@ local guard = redis.call('HMGET', KEYS[2], 'status', 'revision', 'run')
 local repairs = ARGV[14] == '1'
 if ARGV[9] ~= '' and guard[3] and guard[3] ~= ARGV[9] then return {'stale'} end
 if document ~= ARGV[1] or (tonumber(guard[2]) or 0) ~= tonumber(ARGV[4]) - 1 then return {'again'} end
-if guard[1] then
-  if ended[guard[1]] and not repairs then return {'final'} end
+if guard[1] and not repairs then
+  if ended[guard[1]] then return {'final'} end
   if not may(guard[1], ARGV[3]) then return {'again'} end
 end
 

@@ -50,6 +50,24 @@ static void wait_for(int *counter, int value)
     pthread_mutex_unlock(&server.lock);
 }
 
+/* A whole request, as far as Content-Length says. */
+static void read_request(int fd, char *text, size_t size)
+{
+    size_t len = 0;
+    char *end = NULL;
+    char *length = NULL;
+    ssize_t n = 1;
+
+    text[0] = '\0';
+    while (n > 0 && len < size - 1 && (!end || (length && len < (size_t)(end + 4 - text) + strtoul(length + 15, NULL, 10)))) {
+        n = recv(fd, text + len, size - 1 - len, 0);
+        len += n > 0 ? (size_t)n : 0;
+        text[len] = '\0';
+        end = strstr(text, "\r\n\r\n");
+        length = strstr(text, "Content-Length:");
+    }
+}
+
 static void say(int fd, const char *text)
 {
     send(fd, text, strlen(text), MSG_NOSIGNAL);
@@ -119,6 +137,17 @@ static void say_endless_headers(int fd)
         ;
 }
 
+/* Answers once; a second request on the same connection is read and gets no answer. */
+static void keep(int fd)
+{
+    char text[4096];
+
+    say_hello(fd);
+    read_request(fd, text, sizeof(text));
+    if (*text)
+        count(&server.requests);
+}
+
 static void hold(int fd)
 {
     char byte;
@@ -141,26 +170,8 @@ static const struct behaviour {
 } behaviours[] = {
     { "/hello", say_hello }, { "/empty", say_empty }, { "/redirect", say_redirect }, { "/nothing", say_nothing },
     { "/garbage", say_garbage }, { "/half", say_half }, { "/reset", say_reset }, { "/large", say_large },
-    { "/gzip", say_gzip }, { "/headers", say_endless_headers }, { "/hold", hold }, { "/together", together },
+    { "/gzip", say_gzip }, { "/headers", say_endless_headers }, { "/hold", hold }, { "/keep", keep }, { "/together", together },
 };
-
-/* A whole request, as far as Content-Length says. */
-static void read_request(int fd, char *text, size_t size)
-{
-    size_t len = 0;
-    char *end = NULL;
-    char *length = NULL;
-    ssize_t n = 1;
-
-    text[0] = '\0';
-    while (n > 0 && len < size - 1 && (!end || (length && len < (size_t)(end + 4 - text) + strtoul(length + 15, NULL, 10)))) {
-        n = recv(fd, text + len, size - 1 - len, 0);
-        len += n > 0 ? (size_t)n : 0;
-        text[len] = '\0';
-        end = strstr(text, "\r\n\r\n");
-        length = strstr(text, "Content-Length:");
-    }
-}
 
 static void *serve(void *ctx)
 {
@@ -422,7 +433,7 @@ static void proxies_of_the_environment_are_not_used(void **state)
 
 static void what_breaks_after_sending_is_broken_and_sent_once(void **state)
 {
-    static const char *const paths[] = { "/nothing", "/garbage", "/half", "/reset", "/headers" };
+    static const char *const paths[] = { "/nothing", "/garbage", "/half", "/reset" };
 
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         struct outcome o = posted(*state, paths[i]);
@@ -431,6 +442,23 @@ static void what_breaks_after_sending_is_broken_and_sent_once(void **state)
         assert_non_null(strstr(o.result.error, "127.0.0.1"));
         assert_int_equal(seen(&server.requests), (int)i + 1);
     }
+}
+
+/* curl by itself would send it again when a kept connection fails. */
+static void a_post_is_never_sent_twice(void **state)
+{
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(posted(*state, "/keep").result.outcome, HTTP_ANSWERED);
+        assert_int_equal(seen(&server.requests), i);
+    }
+}
+
+static void endless_headers_are_cut(void **state)
+{
+    struct outcome o = posted(*state, "/headers");
+
+    assert_int_equal(o.result.outcome, HTTP_BROKEN);
+    assert_non_null(strstr(o.result.error, "the headers of the answer are larger than allowed"));
 }
 
 static void a_body_over_the_limit_is_too_large(void **state)
@@ -586,6 +614,8 @@ int main(void)
         with_http(only_http_urls_are_called),
         with_http(proxies_of_the_environment_are_not_used),
         with_http(what_breaks_after_sending_is_broken_and_sent_once),
+        with_http(a_post_is_never_sent_twice),
+        with_http(endless_headers_are_cut),
         with_http(a_body_over_the_limit_is_too_large),
         with_http(a_packed_body_is_measured_unpacked),
         with_http(cancelling_closes_the_connection_and_tells_later),

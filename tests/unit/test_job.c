@@ -521,7 +521,8 @@ static void the_day_of_the_statistics_is_todays(void **state)
     assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 1);
     assert_redis("1", "HGET", daily.s, "tasks_total");
     assert_redis("1", "HGET", daily.s, "tasks_completed");
-    assert_redis("0", "HGET", daily.s, "processing_ms_sum");
+    assert_redis("1", "HEXISTS", daily.s, "processing_ms_sum");
+    assert_redis("1", "HEXISTS", daily.s, "avg_processing_time");
 }
 
 static void both_finished_jobs_of_a_request_take_less_than_900_bytes(void **state)

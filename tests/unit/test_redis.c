@@ -20,6 +20,9 @@
 static const struct script script_count_up = {
     "count_up", "return redis.call('INCR', KEYS[1])", 34, "61636018f4e6b5817b89791bbed242f93fa089e3"
 };
+static const struct script script_count_when_full = {
+    "count_when_full", "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])", 56, "02fdbc51656326dde723da33ce142c6fcb891588"
+};
 static const struct script script_go_wrong = {
     "go_wrong", "return nil + 1", 14, "d13bc48d895ba57f297c4db70c1d256548a54e2d"
 };
@@ -493,6 +496,7 @@ static void after_one_time_out_nobody_waits_again(void **state)
     server_thaw();
     clock_test_offset(1000);
     assert_text(DO(other, "ECHO back"), "back");
+    clock_test_offset(-1000);
     assert_text(DO(p->r, "ECHO back"), "back");
     redis_free(other);
 }
@@ -559,9 +563,11 @@ static void a_failed_exchange_leaves_nothing_queued(void **state)
     assert_int_equal(DO(r, "GET a")->type, REPLY_NIL);
 }
 
-static void a_full_server_refuses_writes_and_can_be_read(void **state)
+static void a_full_server_refuses_writes_but_not_reads_and_scripts_that_may(void **state)
 {
     struct redis *r = ((struct place *)*state)->r;
+    struct span keys[] = { SPAN("a") };
+    const struct reply *reply;
     struct err err = ERR_INIT;
 
     DO(r, "SET a 1");
@@ -570,6 +576,9 @@ static void a_full_server_refuses_writes_and_can_be_read(void **state)
     assert_null(redis_do(r, &err, "SET b 1"));
     assert_int_equal(err.kind, ERR_FULL);
     assert_text(DO(r, "GET a"), "1");
+    redis_queue_script(r, &script_count_when_full, 1, keys, 0, NULL);
+    exchanged(r, &reply);
+    assert_int_equal(reply_int(&reply[0], -1), 2);
     DO(r, "CONFIG SET maxmemory 0");
 }
 
@@ -638,6 +647,7 @@ static void an_unknown_command_is_reported_without_its_arguments(void **state)
 struct fake {
     int fd;
     const char *const *say; /* an answer for each thing received; NULL: close and take the next connection; ends with "" */
+    atomic_int closed;
     pthread_t thread;
 };
 
@@ -656,6 +666,7 @@ static void *fake_main(void *ctx)
         } else {
             close(fd);
             fd = -1;
+            atomic_fetch_add(&f->closed, 1);
         }
     }
     if (fd >= 0)
@@ -695,10 +706,13 @@ static void a_server_that_is_loading_is_away_but_keeps_its_connection(void **sta
     struct fake fake = { .say = say };
     struct redis_server *server = fake_start(&fake);
     struct redis *r = redis_new(server);
+    const struct reply *reply;
+    size_t count;
     struct err err = ERR_INIT;
 
     (void)state;
-    assert_null(redis_do(r, &err, "GET a"));
+    redis_queuef(r, "GET a");
+    assert_int_equal(redis_exchange(r, &reply, &count, &err), -1);
     assert_int_equal(err.kind, ERR_AWAY);
     assert_int_equal(err.retry_after_s, 1);
     assert_text(DO(r, "GET a"), "hi");
@@ -721,6 +735,23 @@ static void a_connection_that_breaks_after_the_write_is_not_tried_again(void **s
     fake_end(&fake, r, server);
 }
 
+
+static void a_connection_closed_in_long_silence_is_noticed_before_writing(void **state)
+{
+    static const char *const say[] = { "+OK\r\n", ":1\r\n", NULL, "+OK\r\n", ":2\r\n", "" };
+    struct fake fake = { .say = say };
+    struct redis_server *server = fake_start(&fake);
+    struct redis *r = redis_new(server);
+
+    (void)state;
+    assert_int_equal(reply_int(DO(r, "INCR a"), -1), 1);
+    while (atomic_load(&fake.closed) == 0)
+        sched_yield();
+    clock_test_offset(1000);
+    assert_int_equal(reply_int(DO(r, "INCR a"), -1), 2);
+    clock_test_offset(0);
+    fake_end(&fake, r, server);
+}
 
 static void what_is_not_redis_is_told_so(void **state)
 {
@@ -782,12 +813,13 @@ int main(void)
         with_server(a_late_reply_is_never_taken_for_another),
         with_server(one_thread_at_a_time_finds_out_whether_it_is_back),
         with_server(a_failed_exchange_leaves_nothing_queued),
-        with_server(a_full_server_refuses_writes_and_can_be_read),
+        with_server(a_full_server_refuses_writes_but_not_reads_and_scripts_that_may),
         with_server(the_password_is_given_again_after_a_reconnect),
         with_server(a_refusal_says_what_to_check),
         with_server(an_unknown_command_is_reported_without_its_arguments),
         cmocka_unit_test(a_server_that_is_loading_is_away_but_keeps_its_connection),
         cmocka_unit_test(a_connection_that_breaks_after_the_write_is_not_tried_again),
+        cmocka_unit_test(a_connection_closed_in_long_silence_is_noticed_before_writing),
         cmocka_unit_test(what_is_not_redis_is_told_so),
         cmocka_unit_test(a_server_with_too_many_clients_is_away),
     };

@@ -396,6 +396,15 @@ static void a_bot_that_asks_for_the_code_by_itself_gets_the_gaps_filled(void **s
     assert_true(span_is(document_otp(&rq.doc, "hash"), "\"h1\""));
 }
 
+static void a_bot_may_ask_for_the_code_before_any_progress_was_seen(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_request("k", hash);
+    write_as_bot(hash, "\"status\":\"pending\"", "\"status\":\"otp_required\"");
+    assert_int_equal(house_read(h).status, REQUEST_OTP_REQUIRED);
+}
+
 static void a_bot_cannot_write_a_way_that_is_not_drawn(void **state)
 {
     (void)state;
@@ -533,6 +542,7 @@ int main(void)
         TEST(a_stale_bot_cannot_revive_an_ended_request),
         TEST(a_bot_cannot_give_a_request_to_somebody_else),
         TEST(a_bot_that_asks_for_the_code_by_itself_gets_the_gaps_filled),
+        TEST(a_bot_may_ask_for_the_code_before_any_progress_was_seen),
         TEST(a_bot_cannot_write_a_way_that_is_not_drawn),
         TEST(when_redis_is_full_new_work_is_refused_and_running_work_goes_on),
         TEST(a_look_of_its_owner_renews_the_time_to_live),

@@ -1,0 +1,138 @@
+/* test_route.c: finding rows of the table, and what the table must be like. */
+#include "tests/unit/unit.h"
+
+#include "web/route.h"
+
+static struct span slug, hash;
+static enum problem problem;
+
+/* Segments of a path without leading slash, as exchange_begin cuts them; "" is the root. */
+static size_t cut(const char *path, struct span segments[EXCHANGE_SEGMENTS])
+{
+    size_t count = 0;
+
+    while (*path && count < EXCHANGE_SEGMENTS) {
+        size_t len = strcspn(path, "/");
+        segments[count++] = (struct span){ path, len };
+        path += len;
+        if (*path == '/' && *++path == '\0')
+            segments[count++] = SPAN("");
+    }
+    return count;
+}
+
+static const struct route *find(enum method method, const char *path)
+{
+    struct span segments[EXCHANGE_SEGMENTS + 1];
+
+    return route_find(method, segments, cut(path, segments), &slug, &hash, &problem);
+}
+
+static void every_row_is_found_by_its_own_pattern(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        assert_ptr_equal(find(routes[i].method, routes[i].pattern + 1), &routes[i]);
+        assert_int_equal(slug.s != NULL, strstr(routes[i].pattern, "{service}") != NULL);
+        assert_int_equal(hash.s != NULL, strstr(routes[i].pattern, "{hash}") != NULL);
+    }
+}
+
+static void placeholders_are_handed_over(void **state)
+{
+    const struct route *route = find(METHOD_POST, "services/document-ocr/otp/req_X");
+
+    (void)state;
+    assert_ptr_equal(route->function, page_otp_submit);
+    assert_true(span_is(slug, "document-ocr"));
+    assert_true(span_is(hash, "req_X"));
+    assert_ptr_equal(find(METHOD_GET, "api/local-requests/req_Y/status")->function, api_request_status);
+    assert_null(slug.s);
+    assert_true(span_is(hash, "req_Y"));
+}
+
+static void head_is_served_as_get(void **state)
+{
+    (void)state;
+    assert_ptr_equal(find(METHOD_HEAD, "")->function, page_home);
+}
+
+static void an_unknown_path_is_not_found(void **state)
+{
+    static const char *const paths[] = { "x", "services", "services/", "services/a/", "services/a/b", "services/a/progress", "requests/",
+                                         "services/a/progress/b/c", "services//progress/b", "api", "api/local-requests/a" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        assert_null(find(METHOD_GET, paths[i]));
+        assert_int_equal(problem, PROBLEM_NOT_FOUND);
+        assert_null(slug.s);
+        assert_null(hash.s);
+    }
+}
+
+static void another_method_is_told_apart_from_an_unknown_path(void **state)
+{
+    (void)state;
+    assert_null(find(METHOD_POST, ""));
+    assert_int_equal(problem, PROBLEM_METHOD);
+    assert_null(find(METHOD_OTHER, "services/a"));
+    assert_int_equal(problem, PROBLEM_METHOD);
+    assert_null(find(METHOD_GET, "services/a/cancel/b"));
+    assert_int_equal(problem, PROBLEM_METHOD);
+}
+
+static void assert_allowed(const char *path, const char *wanted)
+{
+    struct span segments[EXCHANGE_SEGMENTS + 1];
+    struct str allowed = STR_INIT;
+
+    str_reset(&allowed);
+    route_allowed(segments, cut(path, segments), &allowed);
+    assert_string_equal(allowed.s, wanted);
+    str_free(&allowed);
+}
+
+static void allowed_methods_come_from_the_table(void **state)
+{
+    (void)state;
+    assert_allowed("", "GET, HEAD");
+    assert_allowed("services/a", "GET, HEAD, POST");
+    assert_allowed("services/a/cancel/b", "POST");
+    assert_allowed("nothing", "");
+}
+
+/* Rules of the house that a new row could break. */
+static void what_changes_something_demands_a_csrf_token(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++)
+        if (routes[i].method == METHOD_POST)
+            assert_true(routes[i].flags & DEMAND_CSRF);
+}
+
+static void what_names_a_request_demands_that_it_is_theirs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        unsigned both = DEMAND_REQUEST | DEMAND_SESSION;
+        if (strstr(routes[i].pattern, "{hash}"))
+            assert_int_equal(routes[i].flags & both, both);
+        assert_int_equal(strncmp(routes[i].pattern, "/api/", 5) == 0 ? routes[i].flags & ROUTE_API : ROUTE_API, ROUTE_API);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_is_found_by_its_own_pattern),
+        cmocka_unit_test(placeholders_are_handed_over),
+        cmocka_unit_test(head_is_served_as_get),
+        cmocka_unit_test(an_unknown_path_is_not_found),
+        cmocka_unit_test(another_method_is_told_apart_from_an_unknown_path),
+        cmocka_unit_test(allowed_methods_come_from_the_table),
+        cmocka_unit_test(what_changes_something_demands_a_csrf_token),
+        cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs),
+    };
+    return cmocka_run_group_tests_name("route", tests, NULL, NULL);
+}
