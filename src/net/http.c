@@ -1,6 +1,6 @@
-/* http.c: libcurl's multi interface on a libuv loop. curl says which sockets to watch and when it wants to be woken; libuv says when that
- * happened; then curl goes on with all calls. A call is on exactly one list: waiting (for a free place), out (in curl's hands), cancelled
- * (its done is called soon). */
+/* http.c: libcurl's multi interface on a libuv loop. curl says which sockets to watch and when it wants to be
+ * woken; libuv says when that happened; then curl goes on with all calls. A call is on exactly one list: waiting
+ * (for a free place), out (in curl's hands), cancelled (its done is called soon). */
 #include "net/http.h"
 
 #include <curl/curl.h>
@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <sys/queue.h>
 
-#define CONNECT_MS 5000
+#define CONNECT_MS 5000L
 #define BODY_BYTES_MAX (1024 * 1024)
 #define HEADER_BYTES_MAX (64 * 1024)
 #define RECEIVE_BYTES 4096L /* buffer of each call: thousands wait at once, few receive */
@@ -321,8 +321,8 @@ static void set_headers(struct http_call *call, const char *const *header)
     curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
-/* curl repeats a request by itself when a kept connection turns out dead, even if the other side may have read it. So only what is safe to
- * repeat may use a kept connection. */
+/* curl repeats a request by itself when a kept connection turns out dead, even if the other side may have read it.
+ * So only what is safe to repeat may use a kept connection. */
 static void set_method(struct http_call *call, const char *method, struct span body)
 {
     bool safe = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -343,6 +343,7 @@ static void set_method(struct http_call *call, const char *method, struct span b
 static void set_manners(struct http_call *call, const struct http_request *rq)
 {
     CURL *easy = call->easy;
+    long connect_ms = rq->connect_timeout_ms ? rq->connect_timeout_ms : CONNECT_MS;
 
     curl_easy_setopt(easy, CURLOPT_URL, rq->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -356,7 +357,7 @@ static void set_manners(struct http_call *call, const struct http_request *rq)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 15L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(rq->connect_timeout_ms ? rq->connect_timeout_ms : CONNECT_MS));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -365,7 +366,8 @@ static void set_manners(struct http_call *call, const struct http_request *rq)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 }
 
-static struct http_call *send_call(struct http *h, const struct http_request *rq, const char *method, http_done done, void *ctx)
+static struct http_call *send_call(struct http *h, const struct http_request *rq, const char *method, http_done done,
+                                   void *ctx)
 {
     struct http_call *call = xcalloc(1, sizeof(*call));
 

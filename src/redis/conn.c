@@ -1,4 +1,5 @@
-/* conn.c: the socket of a connection. After any failure it is closed: its replies and its database cannot be trusted any more. */
+/* conn.c: the socket of a connection. After any failure it is closed: its replies and its database cannot be
+ * trusted any more. */
 #include "redis/conn.h"
 
 #include "base/clock.h"
@@ -178,7 +179,8 @@ static int refused(struct conn *c, const struct reply *reply, struct err *err)
     if (reply_error_kind(reply->text) == ERR_AWAY)
         redis_reply_ok(reply, err);
     else if (reply_is_error(reply, "NOAUTH"))
-        err_set(err, ERR_FAILED, "Redis at %s wants a password: set it in REDIS_URL or REDIS_PASSWORD.", c->server->show);
+        err_set(err, ERR_FAILED, "Redis at %s wants a password: set it in REDIS_URL or REDIS_PASSWORD.",
+                c->server->show);
     else
         err_set(err, ERR_FAILED, "Redis at %s refused %s%s: check REDIS_URL or REDIS_PASSWORD (%s).", c->server->show,
                 url->user ? "the password of user " : "the password", url->user ? url->user : "", reply->text.s);

@@ -1,4 +1,5 @@
-/* conn.h: the socket of a connection: opening it ready for use, bytes out, replies in, and what a failure means. Inside src/redis only. */
+/* conn.h: the socket of a connection: opening it ready for use, bytes out, replies in, and what a failure means.
+ * Inside src/redis only. */
 #ifndef PEYGIR_CONN_H
 #define PEYGIR_CONN_H
 
@@ -21,16 +22,18 @@ struct conn {
 
 void conn_init(struct conn *c, struct redis_server *server);
 void conn_clear(struct conn *c);
-/* Make the link fit for a write: enter the server, connect when needed, or when the server has closed meanwhile. `owed`: replies to posted
- * commands are still to come on it; *fresh says that they never will, because the link is a new one. 0 or -1. */
+/* Make the link fit for a write: enter the server, connect when needed, or when the server has closed meanwhile.
+ * `owed`: replies to posted commands are still to come on it; *fresh says that they never will, because the link is
+ * a new one. 0 or -1. */
 int conn_ready(struct conn *c, bool owed, bool *fresh, struct err *err);
 bool conn_knows_db(const struct conn *c, int db);
-/* Before the first command in `db` of this connection: see that it exists, so that nothing can run in a wrong one. 0 or -1. */
+/* Before the first command in `db` of this connection: see that it exists, so that nothing can run in a wrong one.
+ * 0 or -1. */
 int conn_know_db(struct conn *c, int db, struct err *err);
 /* How long the next receives wait. */
 void conn_set_wait(struct conn *c, int receive_ms);
-/* Write `bytes`, in one system call when the socket takes them. 0; 1: nothing went out because the server had closed, the link
- * is dropped and may be made ready again; -1. */
+/* Write `bytes`, in one system call when the socket takes them. 0; 1: nothing went out because the server had
+ * closed, the link is dropped and may be made ready again; -1. */
 int conn_send(struct conn *c, struct span bytes, struct err *err);
 /* Write `bytes` and read `count` replies into the arena: a round trip. 0 or -1. */
 int conn_ask(struct conn *c, struct span bytes, struct reply *replies, size_t count, struct err *err);

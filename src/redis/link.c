@@ -1,4 +1,5 @@
-/* link.c: sockets to Redis. The reasons given here are put behind "Redis at ADDRESS cannot be reached: " by the callers. */
+/* link.c: sockets to Redis. The reasons given here are put behind "Redis at ADDRESS cannot be reached: " by the
+ * callers. */
 #include "redis/link.h"
 
 #include "base/str.h"

@@ -18,8 +18,9 @@ struct reply *parse_room(struct parse *p, size_t count);
 struct span parse_copy(struct parse *p, const char *s, size_t len);
 
 void parse_feed(struct parse *p, const char *bytes, size_t len);
-/* 1: *into is the next reply; 0: more bytes are needed, call again with the same `into`; -1: what came is not Redis's protocol.
- * With `into` NULL the reply is dropped and takes no memory; parse_dropped() then tells its type, and the text of an error. */
+/* 1: *into is the next reply; 0: more bytes are needed, call again with the same `into`; -1: what came is not
+ * Redis's protocol. With `into` NULL the reply is dropped and takes no memory; parse_dropped() then tells its type,
+ * and the text of an error. */
 int parse_next(struct parse *p, struct reply *into, struct err *err);
 const struct reply *parse_dropped(const struct parse *p);
 

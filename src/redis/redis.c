@@ -1,7 +1,8 @@
 /* redis.c: the queue of a connection: commands in one write, their replies in order.
  *
- * queued --transmit()--> sent --read_replies()--> answered. Between two calls only posted commands are sent and not answered. Each batch that is
- * written begins with a SELECT, which is left out when the server is in that database already. */
+ * queued --transmit()--> sent --read_replies()--> answered. Between two calls only posted commands are sent and
+ * not answered. Each batch that is written begins with a SELECT, which is left out when the server is in that
+ * database already. */
 #include "redis/redis.h"
 
 #include "base/clock.h"
@@ -215,8 +216,8 @@ static int read_replies(struct redis *r, struct reply *replies, struct err *err)
     return 0;
 }
 
-/* A database that this connection has not used yet is tried first, in a round trip of its own: were its SELECT refused in the middle of
- * the pipeline, the commands behind it would run in another one. */
+/* A database that this connection has not used yet is tried first, in a round trip of its own: were its SELECT
+ * refused in the middle of the pipeline, the commands behind it would run in another one. */
 static int know_dbs(struct redis *r, struct err *err)
 {
     for (size_t i = r->sent; i < r->count; i++) {
@@ -273,7 +274,8 @@ static int transmit(struct redis *r, int wait_ms, struct err *err)
 
 /* --- scripts that the server does not know --- */
 
-/* Load the script and run its command again, in its database. The reply is that of the command, or why the script cannot be loaded. */
+/* Load the script and run its command again, in its database. The reply is that of the command, or why the script
+ * cannot be loaded. */
 static int run_again(struct redis *r, const struct command *c, struct reply *reply, struct err *err)
 {
     struct conn *conn = &r->conn;

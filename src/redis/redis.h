@@ -2,8 +2,9 @@
  * replies read in order: a round trip is one redis_exchange(), however many commands. It connects when first used
  * and again after any failure, with AUTH and time-outs. No key name appears in this layer.
  *
- * Errors: ERR_AWAY (no connection, time-out, LOADING, BUSY, CLUSTERDOWN), ERR_FULL (OOM, MISCONF, READONLY), ERR_FAILED (any other
- * error reply). After ERR_AWAY of the link itself the connection is closed and the next use opens a new one. */
+ * Errors: ERR_AWAY (no connection, time-out, LOADING, BUSY, CLUSTERDOWN), ERR_FULL (OOM, MISCONF, READONLY),
+ * ERR_FAILED (any other error reply). After ERR_AWAY of the link itself the connection is closed and the next use
+ * opens a new one. */
 #ifndef PEYGIR_REDIS_H
 #define PEYGIR_REDIS_H
 
@@ -18,7 +19,8 @@
  * again: until it answers one thread at a time tries (every 250 ms), the others get ERR_AWAY at once. */
 struct redis_server;
 
-struct redis_server *redis_server_new(const struct redisurl *url, const char *client_name, int connect_ms, int command_ms);
+struct redis_server *redis_server_new(const struct redisurl *url, const char *client_name, int connect_ms,
+                                      int command_ms);
 void redis_server_free(struct redis_server *s); /* after all its connections */
 
 struct redis; /* a connection */
@@ -28,15 +30,19 @@ void redis_free(struct redis *r);
 
 /* --- queueing --- arguments are counted bytes. */
 void redis_queue(struct redis *r, int argc, const struct span argv[]);
-/* Format as hiredis: %s (NUL-terminated), %b (const char *, size_t), %d, %lld ... ; words split at spaces. */
+/* Format as hiredis: %s (NUL-terminated), %b (const char *, size_t), %c, %d %i %u with l, ll or z, %g and %.17g,
+ * %f, %%; words split at the spaces of fmt, never inside values. Anything else, or more than 64 words, is a mistake
+ * in the source and ends the program. */
 void redis_queuef(struct redis *r, const char *fmt, ...);
 /* Commands queued from here on run in this database; the needed SELECTs are put in and their replies dropped. */
 void redis_use_db(struct redis *r, int db);
-/* Queue a command whose reply nobody waits for: it goes out with the next exchange or redis_flush(), and its reply is dropped
- * (an error reply is logged at debug level). */
+/* Queue a command whose reply nobody waits for: it goes out with the next exchange or redis_flush(), and its reply
+ * is dropped (an error reply is logged at debug level). */
 void redis_post(struct redis *r, int argc, const struct span argv[]);
 void redis_postf(struct redis *r, const char *fmt, ...);
-void redis_flush(struct redis *r); /* write what was posted, without waiting */
+/* Write what was posted, without waiting for replies (but for a connection, when there is none). When commands that
+ * want replies are queued as well it does nothing: the exchange takes all. What cannot be sent is dropped. */
+void redis_flush(struct redis *r);
 
 /* --- replies --- */
 enum reply_type { REPLY_NIL, REPLY_INT, REPLY_STRING, REPLY_STATUS, REPLY_ERROR, REPLY_ARRAY };
@@ -47,9 +53,12 @@ struct reply {
     size_t count;            /* ARRAY */
     const struct reply *item;
 };
-/* Send what is queued and read one reply for each queued (not posted) command, in order. 0 and *replies (an array of `count`,
- * owned by r and valid until its next exchange), or -1. An error reply inside is not an error of the exchange unless it means AWAY
- * (LOADING and so on); see redis_reply_ok. NOSCRIPT never shows: the exchange loads the script and runs the command again. */
+/* Send what is queued and read one reply for each queued (not posted) command, in order. 0 and *replies (an array
+ * of `count`, owned by r and valid until its next exchange), or -1. An error reply inside is not an error of the
+ * exchange unless it means AWAY (LOADING and so on); see redis_reply_ok. NOSCRIPT never shows: the exchange loads
+ * the script and runs that one command again, after all others of the exchange, in its database. After -1 nothing
+ * is queued any more; commands may or may not have run. Nothing is ever sent twice unless the server had closed
+ * before the first byte. A database that this connection uses for the first time costs a round trip more. */
 int redis_exchange(struct redis *r, const struct reply **replies, size_t *count, struct err *err);
 /* 0, or -1 with *err from an error reply. */
 int redis_reply_ok(const struct reply *reply, struct err *err);

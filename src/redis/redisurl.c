@@ -98,7 +98,8 @@ static int parse_option(struct span name, struct span value, struct redisurl *u,
         return take(value, "user", &u->user, err);
     if (span_is(name, "password"))
         return take(value, "password", &u->password, err);
-    return err_set(err, ERR_CONFIG, "The address of Redis has an unknown option after \"?\": known are db, user and password.");
+    return err_set(err, ERR_CONFIG,
+                   "The address of Redis has an unknown option after \"?\": known are db, user and password.");
 }
 
 static int parse_options(struct span query, struct redisurl *u, struct err *err)
@@ -118,11 +119,13 @@ static int parse_unix(struct span rest, struct redisurl *u, struct err *err)
     struct span path = cut(rest, '?', &query);
 
     if (path.len < 2 || path.s[0] != '/')
-        return err_set(err, ERR_CONFIG, "The address of Redis must name its socket by a whole path, as in unix:///run/redis.sock?db=0.");
+        return err_set(err, ERR_CONFIG,
+                       "The address of Redis must name its socket by a whole path, as in unix:///run/redis.sock?db=0.");
     if (take(path, "path", &u->path, err) < 0)
         return -1;
     if (strlen(u->path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-        return err_set(err, ERR_CONFIG, "The path of the socket of Redis is too long for a socket (at most %zu bytes): %s",
+        return err_set(err, ERR_CONFIG,
+                       "The path of the socket of Redis is too long for a socket (at most %zu bytes): %s",
                        sizeof(((struct sockaddr_un *)0)->sun_path) - 1, u->path);
     return parse_options(query, u, err);
 }
@@ -137,7 +140,8 @@ static int parse_host(struct span text, struct redisurl *u, struct err *err)
         text = (struct span){ text.s + 1, text.len - 1 };
         host = cut(text, ']', &port);
         if (!port.s || (port.len && port.s[0] != ':'))
-            return err_set(err, ERR_CONFIG, "The host in the address of Redis lacks its closing bracket, as in redis://[::1]:6379.");
+            return err_set(err, ERR_CONFIG,
+                           "The host in the address of Redis lacks its closing bracket, as in redis://[::1]:6379.");
         port = port.len ? (struct span){ port.s + 1, port.len - 1 } : (struct span){ NULL, 0 };
     } else {
         host = cut(text, ':', &port);

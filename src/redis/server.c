@@ -10,7 +10,8 @@ static char *copy(const char *s)
     return s ? xstrdup(s) : NULL;
 }
 
-struct redis_server *redis_server_new(const struct redisurl *url, const char *client_name, int connect_ms, int command_ms)
+struct redis_server *redis_server_new(const struct redisurl *url, const char *client_name, int connect_ms,
+                                      int command_ms)
 {
     struct redis_server *s = xcalloc(1, sizeof(*s));
 

@@ -20,8 +20,8 @@ struct redis_server {
     char reason[256];
 };
 
-/* May this thread use the server? 0: yes; 1: yes, as the one that finds out whether it is back (server_answered() or server_failed() must
- * follow); -1: it is away, *err says why. Never waits. */
+/* May this thread use the server? 0: yes; 1: yes, as the one that finds out whether it is back (server_answered()
+ * or server_failed() must follow); -1: it is away, *err says why. Never waits. */
 int server_enter(struct redis_server *s, struct err *err);
 void server_answered(struct redis_server *s); /* only after 1 */
 /* No connection, or no answer in time: from now on the others do not wait. `probing`: server_enter() gave 1. */

@@ -1,5 +1,5 @@
-/* sub.c: a subscription connection. DOWN --tick--> CONNECTING --writable--> UP, and back to DOWN on any failure. All channels are subscribed
- * again on each way up. */
+/* sub.c: a subscription connection. DOWN --tick--> CONNECTING --writable--> UP, and back to DOWN on any failure.
+ * All channels are subscribed again on each way up. */
 #include "redis/sub.h"
 
 #include "base/clock.h"
@@ -163,7 +163,8 @@ void sub_free(struct sub *s)
     free(s);
 }
 
-/* Closed; the next attempt comes after the back-off, with up to a quarter more so that many processes do not come at once. */
+/* Closed; the next attempt comes after the back-off, with up to a quarter more so that many processes do not come
+ * at once. */
 static void go_down(struct sub *s, const char *why)
 {
     if (s->fd >= 0)
@@ -231,22 +232,12 @@ static void take_subscribe(struct sub *s, const struct reply *item)
     s->handler.subscribed(s->handler.ctx, item[1].text);
 }
 
-/* A channel that was removed and added again meanwhile: its second SUBSCRIBE is on the way. */
-static void take_unsubscribe(struct sub *s, const struct reply *item)
-{
-    struct channel *c = find(s, item[1].text);
-
-    if (c)
-        c->subscribed = false;
-}
-
 static const struct push {
     const char *name;
     void (*take)(struct sub *s, const struct reply *item);
 } pushes[] = {
     { "message", take_message },
     { "subscribe", take_subscribe },
-    { "unsubscribe", take_unsubscribe },
 };
 
 /* The answer to the PING behind all SUBSCRIBEs: everything before it went well. */

@@ -13,18 +13,22 @@ struct sub_handler {
     void *ctx;
 };
 
-/* Connects from the first sub_tick() on (sub_timeout_ms() is 0). The functions of handler may call sub_add and sub_remove, not sub_free. A host
- * name is looked up at every connect, which waits for the name server: give an address where that matters. */
+/* Connects from the first sub_tick() on (sub_timeout_ms() is 0). The functions of handler may call sub_add and
+ * sub_remove, not sub_free. A host name is looked up at every connect, which waits for the name server: give an
+ * address where that matters. */
 struct sub *sub_new(const struct redisurl *url, const char *client_name, struct sub_handler handler);
 void sub_free(struct sub *s);
-/* Adding twice counts twice. true: the channel is subscribed already, so no `subscribed` will follow and the state may be read now. */
+/* Adding twice counts twice. true: the channel is subscribed already, so no `subscribed` will follow and the state
+ * may be read now. */
 bool sub_add(struct sub *s, const char *channel);
 void sub_remove(struct sub *s, const char *channel); /* unknown channels are ignored */
 
-/* For the loop: the descriptor (-1 while not connected) and what to wait for (POLLIN | POLLOUT). Ask again after every call. */
+/* For the loop: the descriptor (-1 while not connected) and what to wait for (POLLIN | POLLOUT). Ask again after
+ * every call. */
 int sub_fd(const struct sub *s);
 short sub_events(const struct sub *s);
-/* Milliseconds until sub_tick must be called (reconnecting with back-off 100 ms - 2 s, a PING every 10 s of silence). */
+/* Milliseconds until sub_tick must be called (reconnecting with back-off 100 ms - 2 s, a PING every 10 s of
+ * silence). */
 int sub_timeout_ms(const struct sub *s);
 void sub_ready(struct sub *s, short revents);
 void sub_tick(struct sub *s);

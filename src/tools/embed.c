@@ -1,5 +1,6 @@
-/* embed.c: build tool. `embed scripts.h scripts.c FILE.lua...` writes the Lua files as C: one `const struct script` each, with the SHA-1 by which
- * Redis knows it, and a list of all in order of name. The output depends on names and contents only, not on where the files are. */
+/* embed.c: build tool. `embed scripts.h scripts.c FILE.lua...` writes the Lua files as C: one `const struct script`
+ * each, with the SHA-1 by which Redis knows it, and a list of all in order of name. The output depends on names and
+ * contents only, not on where the files are. */
 #include "base/banned.h"
 
 #include <errno.h>
@@ -153,7 +154,8 @@ static void write_header(const char *path, const struct lua *lua, size_t count)
                "#include \"redis/redis.h\"\n\n");
     for (size_t i = 0; i < count; i++)
         fprintf(f, "extern const struct script script_%s;\n", lua[i].name);
-    fprintf(f, "extern const struct script *const scripts_all[]; /* in order of name */\nextern const size_t scripts_count;\n\n#endif\n");
+    fprintf(f, "extern const struct script *const scripts_all[]; /* in order of name */\n"
+               "extern const size_t scripts_count;\n\n#endif\n");
     finish(f, path);
 }
 
@@ -176,8 +178,8 @@ static void write_source(const char *path, const struct lua *lua, size_t count)
     fprintf(f, "/* scripts.c: made by embed from src/lua. */\n#include \"scripts.h\"\n\n");
     for (size_t i = 0; i < count; i++) {
         write_body(f, &lua[i]);
-        fprintf(f, "const struct script script_%s = { \"%s\", body_%s, %zu, \"%s\" };\n", lua[i].name, lua[i].name, lua[i].name,
-                lua[i].len, lua[i].sha1);
+        fprintf(f, "const struct script script_%s = { \"%s\", body_%s, %zu, \"%s\" };\n", lua[i].name, lua[i].name,
+                lua[i].name, lua[i].len, lua[i].sha1);
     }
     fprintf(f, "\nconst struct script *const scripts_all[] = {\n");
     for (size_t i = 0; i < count; i++)

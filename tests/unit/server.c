@@ -38,8 +38,8 @@ static void become_server(void)
     log = open("log", O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--unixsocketperm", "700", "--save", "",
-           "--appendonly", "no", "--dir", directory, (char *)NULL);
+    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--unixsocketperm", "700",
+           "--save", "", "--appendonly", "no", "--dir", directory, (char *)NULL);
     _exit(127);
 }
 
@@ -152,7 +152,7 @@ char *server_cli(const char *const words[])
     size_t len = 0;
     ssize_t n = 0;
     int pipes[2];
-    pid_t client;
+    pid_t client = -1;
 
     if (pipe2(pipes, O_CLOEXEC) < 0 || (client = fork()) < 0)
         die("has no client");

@@ -54,17 +54,18 @@ static void wait_for(int *counter, int value)
 static void read_request(int fd, char *text, size_t size)
 {
     size_t len = 0;
-    char *end = NULL;
-    char *length = NULL;
+    size_t whole = size - 1;
     ssize_t n = 1;
 
     text[0] = '\0';
-    while (n > 0 && len < size - 1 && (!end || (length && len < (size_t)(end + 4 - text) + strtoul(length + 15, NULL, 10)))) {
-        n = recv(fd, text + len, size - 1 - len, 0);
+    while (n > 0 && len < whole) {
+        n = recv(fd, text + len, whole - len, 0);
         len += n > 0 ? (size_t)n : 0;
         text[len] = '\0';
-        end = strstr(text, "\r\n\r\n");
-        length = strstr(text, "Content-Length:");
+        const char *end = strstr(text, "\r\n\r\n");
+        const char *length = strstr(text, "Content-Length:");
+        if (end)
+            whole = (size_t)(end + 4 - text) + (length ? strtoul(length + 15, NULL, 10) : 0);
     }
 }
 
@@ -123,8 +124,10 @@ static void say_large(int fd)
 /* 1,000 zero bytes. */
 static void say_gzip(int fd)
 {
-    static const unsigned char zeros[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x63, 0x60, 0x18, 0x05, 0xa3,
-                                           0x60, 0x14, 0x0c, 0x77, 0x00, 0x00, 0x80, 0x17, 0x0b, 0x06, 0xe8, 0x03, 0x00, 0x00 };
+    static const unsigned char zeros[] = {
+        0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x63, 0x60, 0x18, 0x05, 0xa3,
+        0x60, 0x14, 0x0c, 0x77, 0x00, 0x00, 0x80, 0x17, 0x0b, 0x06, 0xe8, 0x03, 0x00, 0x00
+    };
 
     say(fd, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 29\r\n\r\n");
     send(fd, zeros, sizeof(zeros), MSG_NOSIGNAL);
@@ -170,7 +173,8 @@ static const struct behaviour {
 } behaviours[] = {
     { "/hello", say_hello }, { "/empty", say_empty }, { "/redirect", say_redirect }, { "/nothing", say_nothing },
     { "/garbage", say_garbage }, { "/half", say_half }, { "/reset", say_reset }, { "/large", say_large },
-    { "/gzip", say_gzip }, { "/headers", say_endless_headers }, { "/hold", hold }, { "/keep", keep }, { "/together", together },
+    { "/gzip", say_gzip }, { "/headers", say_endless_headers }, { "/hold", hold }, { "/keep", keep },
+    { "/together", together },
 };
 
 static void *serve(void *ctx)
@@ -244,7 +248,7 @@ static void on_done(void *ctx, const struct http_result *result)
     o->times++;
     o->result = *result;
     snprintf(o->body, sizeof(o->body), "%.*s", (int)result->body.len, result->body.s ? result->body.s : "");
-    snprintf(o->type, sizeof(o->type), "%.*s", (int)result->content_type.len, result->content_type.s ? result->content_type.s : "");
+    snprintf(o->type, sizeof(o->type), "%s", result->content_type.s ? result->content_type.s : "");
     if (o->cancel)
         http_cancel(o->cancel);
     if (o->again) {
@@ -257,7 +261,8 @@ static void on_done(void *ctx, const struct http_result *result)
 static struct http_call *call_url(struct place *p, const char *method, const char *url, struct outcome *o)
 {
     static const char *const headers[] = { "Content-Type: application/json", "Peygir-Run: 7", NULL };
-    struct http_request rq = { .method = method, .url = url, .headers = headers, .body = SPAN("{\"a\":1}"), .max_body_bytes = 500 };
+    struct http_request rq = { .method = method, .url = url, .headers = headers,
+                               .body = SPAN("{\"a\":1}"), .max_body_bytes = 500 };
 
     return http_post(p->http, &rq, on_done, o);
 }
@@ -405,7 +410,8 @@ static void a_port_where_nobody_listens_refuses(void **state)
 
 static void only_http_urls_are_called(void **state)
 {
-    static const char *const urls[] = { "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://", "not a url", "" };
+    static const char *const urls[] = { "file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "http://",
+                                       "not a url", "" };
     struct place *p = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(urls); i++) {

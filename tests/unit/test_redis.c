@@ -21,12 +21,15 @@ static const struct script script_count_up = {
     "count_up", "return redis.call('INCR', KEYS[1])", 34, "61636018f4e6b5817b89791bbed242f93fa089e3"
 };
 static const struct script script_count_when_full = {
-    "count_when_full", "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])", 56, "02fdbc51656326dde723da33ce142c6fcb891588"
+    "count_when_full", "#!lua flags=allow-oom\nreturn redis.call('INCR', KEYS[1])", 56,
+    "02fdbc51656326dde723da33ce142c6fcb891588"
 };
 static const struct script script_go_wrong = {
     "go_wrong", "return nil + 1", 14, "d13bc48d895ba57f297c4db70c1d256548a54e2d"
 };
-static const struct script script_not_lua = { "not_lua", "return return", 13, "89ed24b40cddf845bd84599da5ab343289d92c1c" };
+static const struct script script_not_lua = {
+    "not_lua", "return return", 13, "89ed24b40cddf845bd84599da5ab343289d92c1c"
+};
 
 struct place {
     struct redis_server *server;
@@ -113,7 +116,8 @@ static void a_format_splits_at_its_own_spaces_only(void **state)
     struct redis *r = ((struct place *)*state)->r;
     const struct reply *reply;
 
-    DO(r, "RPUSH list %s x%sy %d %lld %u %lu %zu %.17g %c%% %s", "a b", "", -5, INT64_MIN, 7u, 8ul, (size_t)9, 0.5, 'z', "");
+    DO(r, "RPUSH list %s x%sy %d %lld %u %lu %zu %.17g %c%% %s", "a b", "", -5, INT64_MIN, 7u, 8ul, (size_t)9,
+       0.5, 'z', "");
     reply = DO(r, "LRANGE list 0 -1");
     assert_int_equal(reply->count, 10);
     assert_text(&reply->item[0], "a b");
@@ -646,7 +650,7 @@ static void an_unknown_command_is_reported_without_its_arguments(void **state)
 
 struct fake {
     int fd;
-    const char *const *say; /* an answer for each thing received; NULL: close and take the next connection; ends with "" */
+    const char *const *say; /* an answer to each thing received; NULL: close, take the next connection; "" ends it */
     atomic_int closed;
     pthread_t thread;
 };
@@ -702,7 +706,7 @@ static void fake_end(struct fake *f, struct redis *r, struct redis_server *s)
 
 static void a_server_that_is_loading_is_away_but_keeps_its_connection(void **state)
 {
-    static const char *const say[] = { "+OK\r\n", "-LOADING Redis is loading the dataset in memory\r\n", "$2\r\nhi\r\n", "" };
+    static const char *const say[] = { "+OK\r\n", "-LOADING Redis is loading\r\n", "$2\r\nhi\r\n", "" };
     struct fake fake = { .say = say };
     struct redis_server *server = fake_start(&fake);
     struct redis *r = redis_new(server);
