@@ -226,7 +226,7 @@ static int decide_submit(struct app *app, const struct request *rq, struct chang
         return err_set(err, ERR_STATE, "request %s is %s: it waits for no code", rq->hash, request_status_name(rq->status));
     if ((int64_t)strlen(e->digits) != length)
         return err_set(err, ERR_INVALID, "the code has %lld digits", (long long)length);
-    if (rq->guard.tries >= policy(e->service)->tries_request)
+    if (rq->guard.tries >= policy(e->service)->tries_request || rq->guard.code_tries >= policy(e->service)->tries_code)
         return err_set(err, ERR_TOO_MANY, "too many wrong codes for request %s", rq->hash);
     if (rq->guard.code_until_ms <= rq->now_ms)
         return err_set(err, ERR_EXPIRED, "the code has expired; ask for another");

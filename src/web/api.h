@@ -6,7 +6,10 @@
 
 /* A JSON answer: status and content type are set; returns its body, empty, to be filled. */
 struct str *api_json(struct exchange *x, int status);
-/* The problem without its closing brace, for further members. */
-void api_problem_open(struct exchange *x);
+/* Answer x->problem as application/problem+json, in the visitor's language. */
+void api_problem(struct exchange *x);
+/* x->problem without its closing brace, for further members. `detail`: a sentence for operators; NULL: the visitor's
+ * words. */
+void api_problem_open(struct exchange *x, const char *detail);
 
 #endif

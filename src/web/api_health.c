@@ -14,15 +14,26 @@ enum problem api_healthz(struct exchange *x)
     return PROBLEM_NONE;
 }
 
+/* For operators and load balancers, not for visitors: in English, and no warning in the log each time somebody asks. */
+static void not_ready(struct exchange *x, const char *why)
+{
+    x->problem = PROBLEM_AWAY;
+    exchange_header_int(x, "Retry-After", problems[PROBLEM_AWAY].retry_after_s);
+    api_problem_open(x, why);
+    str_addc(&x->answer, '}');
+    x->problem = PROBLEM_NONE;
+}
+
 enum problem api_readyz(struct exchange *x)
 {
     int workers = fleet_count(&x->seat->app, &x->err);
 
     if (workers < 0)
-        return exchange_say(x, exchange_fail(x) == PROBLEM_INTERNAL ? PROBLEM_AWAY : exchange_fail(x), "health.redis_away");
-    if (workers == 0)
-        return exchange_say(x, PROBLEM_AWAY, "health.no_workers");
-    str_addf(api_json(x, 200), "{\"status\":\"ready\",\"workers\":%d}", workers);
+        not_ready(x, "Redis does not answer.");
+    else if (workers == 0)
+        not_ready(x, "No worker is alive.");
+    else
+        str_addf(api_json(x, 200), "{\"status\":\"ready\",\"workers\":%d}", workers);
     return PROBLEM_NONE;
 }
 
@@ -31,11 +42,17 @@ static void print_queue(struct str *out, const struct job_counts *n)
     const struct {
         const char *state;
         int64_t count;
-    } rows[] = { { "waiting", n->waiting }, { "delayed", n->delayed }, { "active", n->active }, { "failed", n->failed } };
+    } rows[] = {
+        { "waiting", n->waiting },
+        { "delayed", n->delayed },
+        { "active", n->active },
+        { "failed", n->failed },
+    };
 
     str_adds(out, "# HELP peygir_jobs Jobs of the default queue by state.\n# TYPE peygir_jobs gauge\n");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        str_addf(out, "peygir_jobs{queue=\"" JOB_QUEUE_DEFAULT "\",state=\"%s\"} %lld\n", rows[i].state, (long long)rows[i].count);
+        str_addf(out, "peygir_jobs{queue=\"" JOB_QUEUE_DEFAULT "\",state=\"%s\"} %lld\n", rows[i].state,
+                 (long long)rows[i].count);
     metrics_figure(out, "peygir_queue_oldest_ms", "gauge", "Age of the job that waits longest.", n->oldest_waiting_ms);
 }
 

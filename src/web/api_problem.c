@@ -3,7 +3,7 @@
 
 #include "base/utf8.h"
 
-void api_problem_open(struct exchange *x)
+void api_problem_open(struct exchange *x, const char *detail)
 {
     const struct problem_row *row = &problems[x->problem];
     const char *reason = problem_reason(row->status);
@@ -17,7 +17,10 @@ void api_problem_open(struct exchange *x)
     str_add_int(&x->answer, row->status);
     str_adds(&x->answer, ",\"detail\":");
     str_reset(&x->words);
-    exchange_add_sentence(x, &x->words);
+    if (detail)
+        str_adds(&x->words, detail);
+    else
+        exchange_add_sentence(x, &x->words);
     str_add_json(&x->answer, x->words.s, x->words.len);
     str_adds(&x->answer, ",\"instance\":");
     str_reset(&x->words); /* a path that is not percent-encoded may be anything */
@@ -27,7 +30,7 @@ void api_problem_open(struct exchange *x)
 
 void api_problem(struct exchange *x)
 {
-    api_problem_open(x);
+    api_problem_open(x, NULL);
     str_addc(&x->answer, '}');
 }
 

@@ -27,7 +27,9 @@ static enum problem read_submission(struct exchange *x)
     x->service = services_find(x->seat->app.house->services, span_of(json_object_get_string(service)));
     if (!x->service)
         return exchange_say(x, PROBLEM_INVALID, "json.unknown_service");
-    return form_from_json(&x->form, data, &x->err) < 0 ? PROBLEM_BAD_REQUEST : PROBLEM_NONE;
+    if (json_object_object_length(data) > FORM_FIELDS)
+        return PROBLEM_BAD_REQUEST;
+    return form_from_json(&x->form, data, &x->err) < 0 ? PROBLEM_INVALID : PROBLEM_NONE;
 }
 
 /* Absent, or 1 to 128 visible ASCII characters. */
@@ -45,14 +47,17 @@ static void answer_broken(struct exchange *x, struct json_object *wrong)
     bool first = true;
 
     x->problem = PROBLEM_INVALID;
-    api_problem_open(x);
+    api_problem_open(x, NULL);
     x->problem = PROBLEM_NONE;
     str_adds(&x->answer, ",\"errors\":[");
-    json_object_object_foreach(wrong, name, sentence) {
+    FORM_EACH_MEMBER(i, wrong) {
+        const char *name = json_object_iter_peek_name(&i);
+        struct json_object *sentence = json_object_iter_peek_value(&i);
+
         str_adds(&x->answer, first ? "{\"field\":" : ",{\"field\":");
         str_add_json(&x->answer, name, strlen(name));
         str_adds(&x->answer, ",\"detail\":");
-        str_add_json(&x->answer, json_object_get_string(sentence), strlen(json_object_get_string(sentence)));
+        str_add_json(&x->answer, json_object_get_string(sentence), (size_t)json_object_get_string_len(sentence));
         str_addc(&x->answer, '}');
         first = false;
     }
@@ -65,8 +70,8 @@ static void answer_made(struct exchange *x, const char *hash)
 
     str_addf(&x->headers, "Location: /api/local-requests/%s/status\r\n", hash);
     exchange_header_int(x, "Retry-After", POLL_S);
-    str_addf(out, "{\"hash\":\"%s\",\"status_url\":\"/api/local-requests/%s/status\",\"redirect_url\":\"/services/%s/progress/%s\"}",
-             hash, hash, x->service->slug, hash);
+    str_addf(out, "{\"hash\":\"%s\",\"status_url\":\"/api/local-requests/%s/status\"", hash, hash);
+    str_addf(out, ",\"redirect_url\":\"/services/%s/progress/%s\"}", x->service->slug, hash);
 }
 
 /* The same key with other values is refused here, where on a form it makes another request: 422. */
@@ -135,7 +140,10 @@ enum problem api_request_result(struct exchange *x)
     out = api_json(x, 200);
     add_member(out, "{\"hash\":", document_value(doc, DOC_HASH));
     add_member(out, ",\"service_slug\":", document_value(doc, DOC_SERVICE));
-    add_member(out, completed ? ",\"result\":" : ",\"error\":", completed ? document_value(doc, DOC_RESULT) : error_in_words(x));
+    if (completed)
+        add_member(out, ",\"result\":", document_value(doc, DOC_RESULT));
+    else
+        add_member(out, ",\"error\":", error_in_words(x));
     add_member(out, ",\"completed_at\":", document_value(doc, DOC_COMPLETED));
     str_addc(out, '}');
     return PROBLEM_NONE;

@@ -1,4 +1,5 @@
-/* dispatch.c: the one dispatcher. It runs the checks that a route demands, in this order, and then the route's function:
+/* dispatch.c: the one dispatcher. It runs the checks that a route demands, in this order, and then the route's
+ * function:
  *
  *   find the route -> read the body -> not too much waiting? -> who asks, and the request (one round trip for both)
  *   -> a newcomer's cookie -> is it theirs? -> CSRF -> function
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/locale.h"
+#include "web/api.h"
 #include "web/metrics.h"
 #include "web/page.h"
 #include "web/route.h"
@@ -77,7 +79,8 @@ static enum problem take_body(struct exchange *x, struct fcgi_io *io)
 
 static enum problem not_crowded(struct exchange *x, struct fcgi_io *io)
 {
-    return fcgi_crowded(io) && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
+    (void)io;
+    return fcgi_crowded() && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
 }
 
 /* Session and request by one round trip; two when sessions live on another server, or somebody wrote past the guard.
@@ -234,7 +237,7 @@ void dispatch_serve(void *arg, struct fcgi_io *io)
     struct seat *seat = arg;
     struct exchange *x = &seat->x;
     int64_t started_ms = log_wants(LOG_DEBUG) ? clock_mono_ms() : 0;
-    bool good = exchange_begin(x, fcgi_environ(io), &x->err) == 0;
+    bool good = exchange_begin(x, (const char *const *)fcgi_environ(io), &x->err) == 0;
 
     visitor_locale(x);
     x->problem = good ? run(x, io) : PROBLEM_BAD_REQUEST;

@@ -1,5 +1,5 @@
-/* dispatch.h: what happens between a FastCGI request and its answer. Each worker thread has a seat: its connections to Redis,
- * its catalogues for templates, and one exchange that it uses again and again. */
+/* dispatch.h: what happens between a FastCGI request and its answer. Each worker thread has a seat: its connections
+ * to Redis, its catalogues for templates, and one exchange that it uses again and again. */
 #ifndef PEYGIR_WEB_DISPATCH_H
 #define PEYGIR_WEB_DISPATCH_H
 
@@ -28,8 +28,8 @@ void dispatch_serve(void *seat, struct fcgi_io *io);
 void dispatch_rest(void *seat);
 void dispatch_close(void *seat);
 
-/* After core has spoken to Redis, what x->request borrowed is gone: read it again. False: it is not there any more, or Redis is away,
- * and x->has_request is false. x->err is left alone. */
+/* After core has spoken to Redis, what x->request borrowed is gone: read it again. False: it is not there any more,
+ * or Redis is away, and x->has_request is false. x->err is left alone. */
 bool dispatch_reread(struct exchange *x);
 
 #endif

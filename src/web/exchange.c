@@ -113,7 +113,7 @@ static int take_uri(struct exchange *x, struct err *err)
     return form_parse(&x->query, x->raw_query, err);
 }
 
-int exchange_begin(struct exchange *x, char *const environ_vars[], struct err *err)
+int exchange_begin(struct exchange *x, const char *const environ_vars[], struct err *err)
 {
     reset_request(x);
     reset_answer(x);
@@ -161,8 +161,8 @@ void exchange_header_int(struct exchange *x, const char *name, int64_t value)
 }
 
 static const char fixed_headers[] =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: same-origin\r\n"
     "Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n"
@@ -203,7 +203,8 @@ enum problem exchange_say(struct exchange *x, enum problem problem, const char *
     return problem;
 }
 
-enum problem exchange_say_with(struct exchange *x, enum problem problem, const char *detail, const char *name, const char *value)
+enum problem exchange_say_with(struct exchange *x, enum problem problem, const char *detail, const char *name,
+                               const char *value)
 {
     snprintf(x->detail_value, sizeof x->detail_value, "%s", value);
     x->detail_param[0] = name;

@@ -1,6 +1,7 @@
-/* exchange.h: one request and its answer. An exchange belongs to a thread and is used again and again: its buffers keep their
- * memory, so that a status poll allocates nothing here. It is filled in three steps: exchange_begin() reads the CGI variables,
- * the dispatcher adds what it found out (route, visitor, request), the route's function writes the answer. */
+/* exchange.h: one request and its answer. An exchange belongs to a thread and is used again and again: its buffers
+ * keep their memory, so that a status poll allocates nothing here. It is filled in three steps: exchange_begin()
+ * reads the CGI variables, the dispatcher adds what it found out (route, visitor, request), the route's function
+ * writes the answer. */
 #ifndef PEYGIR_WEB_EXCHANGE_H
 #define PEYGIR_WEB_EXCHANGE_H
 
@@ -16,8 +17,8 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
 /* The CGI variables that are looked at; all others are ignored. */
 enum param {
-    PARAM_METHOD, PARAM_URI, PARAM_CONTENT_TYPE, PARAM_CONTENT_LENGTH, PARAM_REMOTE_ADDR, PARAM_HTTPS, PARAM_COOKIE, PARAM_LANGUAGE,
-    PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAMS
+    PARAM_METHOD, PARAM_URI, PARAM_CONTENT_TYPE, PARAM_CONTENT_LENGTH, PARAM_REMOTE_ADDR, PARAM_HTTPS, PARAM_COOKIE,
+    PARAM_LANGUAGE, PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAMS
 };
 
 struct route;
@@ -69,8 +70,9 @@ struct exchange {
 };
 
 void exchange_free(struct exchange *x);
-/* Read the variables: method, path, query. 0; -1: the request line is no good (ERR_INVALID), and everything else is set all the same. */
-int exchange_begin(struct exchange *x, char *const environ_vars[], struct err *err);
+/* Read the variables: method, path, query. 0; -1: the request line is no good (ERR_INVALID), and everything else is
+ * set all the same. */
+int exchange_begin(struct exchange *x, const char *const environ_vars[], struct err *err);
 /* CONTENT_LENGTH: 0 when absent, -1 when it is no number. */
 int64_t exchange_declared(const struct exchange *x);
 
@@ -84,7 +86,8 @@ void exchange_finish(struct exchange *x);
 enum problem exchange_fail(const struct exchange *x);
 /* A problem said with a catalogue key of its own, and with one {name} filled in. */
 enum problem exchange_say(struct exchange *x, enum problem problem, const char *detail);
-enum problem exchange_say_with(struct exchange *x, enum problem problem, const char *detail, const char *name, const char *value);
+enum problem exchange_say_with(struct exchange *x, enum problem problem, const char *detail, const char *name,
+                               const char *value);
 /* Append the sentence of x->problem, in the visitor's language. */
 void exchange_add_sentence(struct exchange *x, struct str *out);
 

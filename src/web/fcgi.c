@@ -19,14 +19,16 @@
 
 /* libfcgi has no time-outs: a peer that sends half a record would hold its thread for ever. */
 #define FCGI_IO_S 10
-/* nginx keeps up to 128 idle connections; every one beyond is a waiting request, and 2,000 of them are some seconds of work. */
+/* nginx keeps up to 128 idle connections; every one beyond is a waiting request, and 2,000 of them are some seconds
+ * of work. */
 #define FCGI_CROWD 2000
 #define FCGI_DRAIN_BYTES (1024 * 1024)
 #define FCGI_ACCEPT_PAUSE_MS 100
 
 enum conn_state { CONN_ARMED, CONN_BUSY, CONN_CLOSING, CONN_CLOSED_READ };
 
-/* One connection of nginx; known to epoll by this pointer, because its number is taken again as soon as libfcgi closes it. */
+/* One connection of nginx; known to epoll by this pointer, because its number is taken again as soon as libfcgi
+ * closes it. */
 struct conn {
     int fd;
     _Atomic int state;
@@ -102,7 +104,8 @@ static void conn_new(struct fcgi *f, int fd)
     conn_gone(f, c);
 }
 
-/* Make it this worker's. While fcgi_stop is closing its reading side, wait for that: afterwards the number may be another's. */
+/* Make it this worker's. While fcgi_stop is closing its reading side, wait for that: afterwards the number may be
+ * another's. */
 static void conn_claim(struct conn *c)
 {
     int armed = CONN_ARMED;
@@ -114,8 +117,8 @@ static void conn_claim(struct conn *c)
     atomic_store(&c->state, CONN_BUSY);
 }
 
-/* Hand it back to the epoll. When stopping, nothing more can be sent on it, and the next look serves what has come already or
- * finds the end. */
+/* Hand it back to the epoll. When stopping, nothing more can be sent on it, and the next look serves what has come
+ * already or finds the end. */
 static void conn_rearm(struct fcgi *f, struct conn *c)
 {
     struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = c };
@@ -139,9 +142,8 @@ char **fcgi_environ(struct fcgi_io *io)
     return io->rq.envp;
 }
 
-bool fcgi_crowded(const struct fcgi_io *io)
+bool fcgi_crowded(void)
 {
-    (void)io;
     return atomic_load_explicit(&open_conns, memory_order_relaxed) > FCGI_CROWD;
 }
 

@@ -1,4 +1,5 @@
-/* fcgi.h: the FastCGI side: connections of nginx handed to worker threads. The only file that includes libfcgi is fcgi.c.
+/* fcgi.h: the FastCGI side: connections of nginx handed to worker threads. The only file that includes libfcgi is
+ * fcgi.c.
  *
  *   acceptor ---- accept4 ----> one shared epoll (EPOLLONESHOT) <---- N workers: wait, read one request with
  *                                        ^                              FCGX_Accept_r, serve it, finish it,
@@ -28,19 +29,20 @@ struct fcgi_handler {
 
 /* Is `fd` a listening socket? 0, or -1 (ERR_CONFIG) with a sentence that says how to start the program. */
 int fcgi_check(int fd, struct err *err);
-/* The hand-over uses fields of libfcgi's struct that its header calls private: prove on a socketpair that this build of libfcgi
- * treats them as expected. 0 or -1. Call once before fcgi_start, before any thread is started. */
+/* The hand-over uses fields of libfcgi's struct that its header calls private: prove on a socketpair that this build
+ * of libfcgi treats them as expected. 0 or -1. Call once before fcgi_start, before any thread is started. */
 int fcgi_self_test(struct err *err);
-/* Start serving in threads of its own; all signals that matter are blocked by the caller first. NULL and *err on failure. */
+/* Start serving in threads of its own; all signals that matter are blocked by the caller first. NULL and *err on
+ * failure. */
 struct fcgi *fcgi_start(int listen_fd, int threads, const struct fcgi_handler *handler, struct err *err);
-/* Accept no more, serve what was sent already, close idle connections, end the threads. Connections that are still busy after
- * drain_ms are left to the end of the process: false then. Releases `f` when true. */
+/* Accept no more, serve what was sent already, close idle connections, end the threads. Connections that are still
+ * busy after drain_ms are left to the end of the process: false then. Releases `f` when true. */
 bool fcgi_stop(struct fcgi *f, int drain_ms);
 
 /* --- for the handler --- */
 char **fcgi_environ(struct fcgi_io *io); /* CGI variables, "NAME=value", NULL-terminated; borrowed */
 /* So many connections are open that waiting would take longer than people do: answer 503 at once. */
-bool fcgi_crowded(const struct fcgi_io *io);
+bool fcgi_crowded(void);
 
 enum fcgi_body {
     FCGI_BODY_WHOLE,
@@ -48,7 +50,8 @@ enum fcgi_body {
     FCGI_BODY_TOO_LARGE, /* over max_bytes; not kept */
     FCGI_BODY_ABORTED    /* the peer went away: answer nothing */
 };
-/* Read the body that is declared to have `declared` bytes into `body` (reset first). What is left unread is thrown away. */
+/* Read the body that is declared to have `declared` bytes into `body` (reset first). What is left unread is thrown
+ * away. */
 enum fcgi_body fcgi_read(struct fcgi_io *io, int64_t declared, size_t max_bytes, struct str *body);
 void fcgi_send(struct fcgi_io *io, const char *data, size_t len);
 

@@ -155,9 +155,11 @@ static size_t json_room(struct json_object *object)
 {
     size_t room = 0;
 
-    json_object_object_foreach(object, name, value) {
+    FORM_EACH_MEMBER(i, object) {
         struct span text = { NULL, 0 };
-        room += strlen(name) + (json_text(value, &text) > 0 ? text.len : 0);
+        int rc = json_text(json_object_iter_peek_value(&i), &text);
+
+        room += strlen(json_object_iter_peek_name(&i)) + (rc > 0 ? text.len : 0);
     }
     return room;
 }
@@ -166,13 +168,13 @@ int form_from_json(struct form *f, struct json_object *object, struct err *err)
 {
     form_reset(f);
     str_grow(&f->text, json_room(object)); /* so that nothing moves while fields are added */
-    json_object_object_foreach(object, name, value) {
-        struct span text = { NULL, 0 };
-        int rc = json_text(value, &text);
+    FORM_EACH_MEMBER(i, object) {
+        struct span text = { NULL, 0 }, name = span_of(json_object_iter_peek_name(&i));
+        int rc = json_text(json_object_iter_peek_value(&i), &text);
 
         if (rc < 0)
             return err_set(err, ERR_INVALID, "A field holds a list or an object where a text is expected.");
-        if (rc > 0 && add_field(f, keep(f, span_of(name)), keep(f, text), err) < 0)
+        if (rc > 0 && add_field(f, keep(f, name), keep(f, text), err) < 0)
             return -1;
     }
     return 0;

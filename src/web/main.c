@@ -14,8 +14,8 @@
 static const struct options_program program = {
     .name = "peygir-web",
     .bit = PROGRAM_WEB,
-    .summary = "FastCGI responder of Peygir: forms, pages and JSON. It is started by spawn-fcgi or a systemd socket, with the listening "
-               "socket on descriptor 0.",
+    .summary = "FastCGI responder of Peygir: forms, pages and JSON. It is started by spawn-fcgi or a systemd socket, "
+               "with the listening socket on descriptor 0.",
 };
 
 /* One sentence, and the exit status. */

@@ -20,6 +20,11 @@ static void count(_Atomic uint64_t *counter, uint64_t by)
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
+static int64_t read_count(_Atomic uint64_t *counter)
+{
+    return (int64_t)atomic_load_explicit(counter, memory_order_relaxed);
+}
+
 void metrics_answer(const struct route *route, int status)
 {
     size_t row = route ? (size_t)(route - routes) : ROUTES_MAX - 1;
@@ -61,14 +66,14 @@ static void print_answers(struct str *out)
     print_head(out, "peygir_web_answers_total", "counter", "Answers by route and class of status.");
     for (size_t row = 0; row < ROUTES_MAX; row++)
         for (int class = 0; class < CLASSES; class++) {
-            uint64_t n = atomic_load_explicit(&answers[row][class], memory_order_relaxed);
+            int64_t n = read_count(&answers[row][class]);
             const struct route *route = row < route_count ? &routes[row] : NULL;
 
             if (n == 0)
                 continue;
-            str_addf(out, "peygir_web_answers_total{method=\"%s\",route=\"%s\",class=\"%dxx\"} %llu\n",
+            str_addf(out, "peygir_web_answers_total{method=\"%s\",route=\"%s\",class=\"%dxx\"} %lld\n",
                      !route ? "" : route->method == METHOD_POST ? "POST" : "GET", route ? route->pattern : "", class,
-                     (unsigned long long)n);
+                     (long long)n);
         }
 }
 
@@ -93,10 +98,11 @@ void metrics_print(struct str *out)
 
     fcgi_counts(&open, &accepted);
     print_answers(out);
-    metrics_figure(out, "peygir_web_redis_round_trips_total", "counter", "Round trips to Redis.", (int64_t)atomic_load(&round_trips));
-    print_head(out, "peygir_web_submissions_total", "counter", "Submissions that made a request, or found the one made before.");
-    str_addf(out, "peygir_web_submissions_total{result=\"made\"} %llu\n", (unsigned long long)atomic_load(&submissions));
-    str_addf(out, "peygir_web_submissions_total{result=\"repeated\"} %llu\n", (unsigned long long)atomic_load(&repeated));
+    metrics_figure(out, "peygir_web_redis_round_trips_total", "counter", "Round trips to Redis.", read_count(&round_trips));
+    metrics_figure(out, "peygir_web_submissions_total", "counter", "Submissions that made a request.",
+                   read_count(&submissions));
+    metrics_figure(out, "peygir_web_submissions_repeated_total", "counter",
+                   "Submissions answered with the request made before.", read_count(&repeated));
     metrics_figure(out, "peygir_web_connections", "gauge", "FastCGI connections open now.", open);
     metrics_figure(out, "peygir_web_connections_total", "counter", "FastCGI connections accepted.", (int64_t)accepted);
     metrics_figure(out, "peygir_web_resident_bytes", "gauge", "Resident memory of this process.", resident_bytes());

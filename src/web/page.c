@@ -151,16 +151,15 @@ static struct json_object *base_of(const struct exchange *x)
     return x->seat->bases[i];
 }
 
-/* This page in another language. A path that only answers POST has no page to come back to; one that begins with two slashes
- * would lead to another host. */
+/* This page in another language. A path that only answers POST is no page to come back to; one that begins with two
+ * slashes would lead to another host. */
 static void add_switch_url(struct exchange *x, struct str *out, const char *code)
 {
     struct span path = x->path, slug, hash;
     enum problem problem;
 
-    if (x->method == METHOD_POST && !route_find(METHOD_GET, x->segment, x->segment_count, &slug, &hash, &problem))
-        path = SPAN("/");
-    if (path.len > 1 && path.s[1] == '/')
+    route_find(METHOD_GET, x->segment, x->segment_count, &slug, &hash, &problem);
+    if (problem == PROBLEM_METHOD || path.len == 0 || (path.len > 1 && path.s[1] == '/'))
         path = SPAN("/");
     str_add_span(out, path);
     str_addc(out, '?');
@@ -241,7 +240,9 @@ static const struct mustache *look_up(void *ctx, const char *name)
     const struct lookup *l = ctx;
     const struct service *service = l->x->service;
 
-    return pages_find(l->x->seat->web->pages, service ? service->slug : NULL, strcmp(name, "content") == 0 ? l->content : name);
+    if (strcmp(name, "content") == 0)
+        name = l->content;
+    return pages_find(l->x->seat->web->pages, service ? service->slug : NULL, name);
 }
 
 void page_answer(struct exchange *x, int status, const char *name, const char *title, struct json_object *data)
@@ -289,7 +290,8 @@ const char *page_raw(struct exchange *x, struct span json)
     return raw_string(json, &x->scratch) ? x->scratch.s : NULL;
 }
 
-static void add_url(struct exchange *x, struct json_object *data, const char *name, const char *before, const char *after)
+static void add_url(struct exchange *x, struct json_object *data, const char *name, const char *before,
+                    const char *after)
 {
     str_reset(&x->scratch);
     str_addf(&x->scratch, "%s%s%s", before, x->request.hash, after);

@@ -1,9 +1,10 @@
 /* page.h: HTML pages: templates loaded at start, rendered with a page's data inside the common data and the layout.
  *
- * Templates are Mustache files NAME.mustache in PEYGIR_TEMPLATES_DIR, read once at start; a file services/{slug}/NAME.mustache
- * stands in for NAME on the pages of that service. The page is rendered through `layout`, whose partial `content` is the
- * page's own template (write {{> content}} at the beginning of a line, so that no indentation gets into a textarea); any
- * other partial is a file of that name. A missing page template or partial stops the start-up.
+ * Templates are Mustache files NAME.mustache in PEYGIR_TEMPLATES_DIR, read once at start; a file
+ * services/{slug}/NAME.mustache stands in for NAME on the pages of that service. The page is rendered through
+ * `layout`, whose partial `content` is the page's own template (write {{> content}} at the beginning of a line, so
+ * that no indentation gets into a textarea); any other partial is a file of that name. A missing page template or
+ * partial stops the start-up.
  *
  * What a template sees, innermost last: the catalogue as `t`, the common data, the page's data. Names that are null or
  * absent are false to a section. Texts are finished in the visitor's language (digits included) and not yet escaped;
@@ -15,9 +16,11 @@
  *   title                of the page, without the site's name; begins with t.title.error when a form has mistakes
  *   page                 name of the template: "form", for a class of the body
  *   at_home, at_requests whether this is that page (aria-current)
- *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: page without a form
+ *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: page
+ *                        without a form
  *   languages[]          code, name (in itself), dir, url (this page in that language), current
- *   refresh_s          N the page asks to be loaded again after so many seconds (a Refresh header does it already); null
+ *   refresh_s          N the page asks to be loaded again after so many seconds (a Refresh header does it already);
+ *                      null
  *
  * home
  *   services[]           slug, title, summary (null), url, duration ("about 10 seconds")
@@ -28,10 +31,13 @@
  *   submit               text of the button
  *   notice               sentence above the form: Redis is away, the page had expired; null
  *   errors               null, or: list[] of href ("#f-mobile") and text
- *   fields[]             name, id ("f-mobile"), label, hint, placeholder, autocomplete, maxlength N, inputmode: null when unused
+ *   fields[]             name, id ("f-mobile"), label, hint, placeholder, autocomplete, maxlength N, inputmode: null
+ *                        when unused
  *                        value P, required, error (sentence or null), has_error,
- *                        hint_id ("f-mobile-hint" or null), error_id ("f-mobile-error" or null), described_by (both or one, or null),
- *                        type (text tel number email date password), and exactly one of is_input, is_select, is_checkbox, is_textarea;
+ *                        hint_id ("f-mobile-hint" or null), error_id ("f-mobile-error" or null), described_by (both
+ *                        or one, or null),
+ *                        type (text tel number email date password), and exactly one of is_input, is_select,
+ *                        is_checkbox, is_textarea;
  *                        ltr: what is typed is digits or Latin whatever the language;
  *                        checkbox: checked (its value is "1"); select: choices[] value, label, selected
  *
@@ -43,7 +49,8 @@
  *   progress N, progress_text   0-100, "30%" in the language's digits
  *   steps[]              id, label, number ("1"), is_done, is_current, is_waiting, state_text (t.step.done ...)
  *   time_left            "about 2 minutes"; null when unknown
- *   queue_position N, queue_text  place in the queue (1 is next) and its words; null when not waiting; queue_text alone beyond 1,000
+ *   queue_position N, queue_text  place in the queue (1 is next) and its words; null when not waiting; queue_text
+ *                                 alone beyond 1,000
  *   status_url           /api/local-requests/{hash}/status, for the script
  *   place                where this page is, for the script: when the view's redirect_url differs, go there
  *   cancel_url           POST with _token
@@ -59,13 +66,15 @@
  *   resend_in N, resend_text     seconds until then and their words; null unless waiting for it
  *   no_resend            none is left
  *   attempts_left N, attempts_text
- *   error                sentence or null; errors: as on form (href "#f-otp": the field's id is f-otp, its error's f-otp-error)
+ *   error                sentence or null; errors: as on form (href "#f-otp": the field's id is f-otp, its error's
+ *                        f-otp-error)
  *
  * result
  *   service, hash
  *   is_completed, is_failed, is_cancelled   exactly one
  *   status_text, finished_at                words; finished_at may be null
- *   rows[]               label P, and exactly one of: is_text (value P), is_number (value), is_date (value), is_list (items[] of value P),
+ *   rows[]               label P, and exactly one of: is_text (value P), is_number (value), is_date (value), is_list
+ *                        (items[] of value P),
  *                        is_link (url P, value P; http and https only)
  *   is_empty             completed, but the result holds nothing
  *   error                null, or: code, message P, retryable
@@ -73,7 +82,8 @@
  *   again_url            the form with the same values; new_url: the empty form
  *
  * requests
- *   requests[]           hash, title, url (where it belongs now), status, status_text, message P, started_at, is_final, is_completed, is_failed,
+ *   requests[]           hash, title, url (where it belongs now), status, status_text, message P, started_at,
+ *                        is_final, is_completed, is_failed,
  *                        is_cancelled, needs_code
  *
  * error                  every other answer that is not what was asked for
@@ -83,17 +93,21 @@
  *
  * Catalogue keys that the C code of src/web uses itself (values in braces are filled in):
  *   site.name, language.name
- *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service}, title.result {service}, title.requests, title.error
+ *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service}, title.result
+ *                      {service}, title.requests, title.error
  *   status.pending .processing .otp_required .otp_verifying .completed .failed .cancelled;  step.done .current .waiting
  *   progress.percent {percent}, progress.queue {position}, progress.queue_beyond
  *   form.submit, form.confirm {field}, form.notice_away, form.notice_csrf
- *   otp.message {length}, otp.attempts {count}, otp.error_form {length}, otp.error_state, otp.error_expired, otp.error_tries,
+ *   otp.message {length}, otp.attempts {count}, otp.error_form {length}, otp.error_state, otp.error_expired,
+ *                      otp.error_tries,
  *     otp.error_cooldown {time}, otp.error_resends
  *   result.advice_retry, result.advice_new, result.advice_cancelled, result.money {amount}, result.yes, result.no
  *   link.progress, link.otp, link.result, link.form
- *   http.NAME.title and http.NAME.text for the names of problem.c: bad_request forbidden not_found method conflict gone too_large
+ *   http.NAME.title and http.NAME.text for the names of problem.c: bad_request forbidden not_found method conflict
+ *                      gone too_large
  *     media_type invalid too_many internal away full busy; http.retry {time}
- *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing, json.otp_missing,
+ *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing,
+ *                      json.otp_missing,
  *     json.unknown_service, json.key_reused, json.not_finished, json.key_form
  */
 #ifndef PEYGIR_WEB_PAGE_H
@@ -103,7 +117,8 @@
 
 #include <json-c/json.h>
 
-/* What a template sees outermost, by language: t, lang, dir. One for each thread, because json-c's objects cannot be shared. */
+/* What a template sees outermost, by language: t, lang, dir. One for each thread, because json-c's objects cannot be
+ * shared. */
 struct json_object **page_bases(const struct locales *locales);
 void page_bases_free(struct json_object **bases, const struct locales *locales);
 

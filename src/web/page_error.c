@@ -1,5 +1,5 @@
-/* page_error.c: the page for every answer that is not what was asked for. It says what happened and where to go on, and nothing of
- * the inside. */
+/* page_error.c: the page for every answer that is not what was asked for. It says what happened and where to go on,
+ * and nothing of the inside. */
 #include "web/page.h"
 
 #include "core/locale.h"

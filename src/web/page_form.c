@@ -29,7 +29,8 @@ static const struct input *input_of(const struct service_field *field)
     return &inputs[0];
 }
 
-static void add_choices(struct exchange *x, struct json_object *item, const struct service_field *field, struct span value)
+static void add_choices(struct exchange *x, struct json_object *item, const struct service_field *field,
+                        struct span value)
 {
     struct json_object *list = page_list(item, "choices");
 
@@ -181,7 +182,8 @@ static void show(struct exchange *x, int status, struct json_object *wrong, cons
 
     page_service(x, data);
     add_key(x, data);
-    page_text(data, "submit", service->submit ? text_in(service->submit, x->locale) : locale_text(x->locale, "form.submit"));
+    page_text(data, "submit",
+              service->submit ? text_in(service->submit, x->locale) : locale_text(x->locale, "form.submit"));
     page_text(data, "notice", notice);
     add_summary(x, data, wrong);
     add_fields(x, page_list(data, "fields"), wrong);
@@ -192,7 +194,8 @@ static void show(struct exchange *x, int status, struct json_object *wrong, cons
     page_answer(x, status, "form", x->words.s, data);
 }
 
-/* "Start again with these values": fill the form from an own earlier request. Whatever is not there or not theirs fills nothing. */
+/* "Start again with these values": fill the form from an own earlier request. Whatever is not there or not theirs
+ * fills nothing. */
 static int fill_again(struct exchange *x)
 {
     struct span hash = form_get(&x->query, "again");
@@ -243,7 +246,7 @@ enum problem page_form_submit(struct exchange *x)
         return PROBLEM_BAD_REQUEST;
     if (submit_check(x, &data, &wrong) == 0)
         show(x, 422, wrong, NULL);
-    else if (submit_request(x, (struct span){ data.s, data.len }, key.len ? key : (struct span){ NULL, 0 }, false, hash) < 0)
+    else if (submit_request(x, (struct span){ data.s, data.len }, key, false, hash) < 0)
         problem = exchange_fail(x);
     else
         go_to_progress(x, hash);
@@ -252,8 +255,8 @@ enum problem page_form_submit(struct exchange *x)
     return problem;
 }
 
-/* What was typed is kept when Redis is away or too much is waiting. After a failed CSRF check it is kept only when the browser says
- * that the form was on this site: nobody else fills in our forms. */
+/* What was typed is kept when Redis is away or too much is waiting. After a failed CSRF check it is kept only when
+ * the browser says that the form was on this site: nobody else fills in our forms. */
 enum problem page_form_refused(struct exchange *x)
 {
     bool csrf = x->problem == PROBLEM_FORBIDDEN;

@@ -25,7 +25,8 @@ static void add_message(struct exchange *x, struct json_object *data, const char
         page_text(data, "message", page_words(x, "otp.message", LOCALE_PARAMS("length", length)));
 }
 
-/* Something went wrong with the code before: the document's message says what, unless it is still the first one. False: nothing. */
+/* Something went wrong with the code before: the document's message says what, unless it is still the first one.
+ * False: nothing. */
 static bool is_complaint(const struct request *rq)
 {
     struct span now = document_value(&rq->doc, DOC_MESSAGE), first = document_otp(&rq->doc, "message");
@@ -111,7 +112,8 @@ enum problem page_otp(struct exchange *x)
     return PROBLEM_NONE;
 }
 
-/* Refused: the code page again, as long as a code is waited for; else the error page, which leads to where the request is now. */
+/* Refused: the code page again, as long as a code is waited for; else the error page, which leads to where the
+ * request is now. */
 static enum problem refused(struct exchange *x, bool resend)
 {
     struct str sentence = STR_INIT;

@@ -24,11 +24,11 @@ static void add_object_words(struct exchange *x, struct str *out, struct json_ob
 {
     bool first = true;
 
-    json_object_object_foreach(object, name, value) {
+    FORM_EACH_MEMBER(i, object) {
         str_adds(out, first ? "" : " | ");
-        str_adds(out, name);
+        str_adds(out, json_object_iter_peek_name(&i));
         str_adds(out, ": ");
-        add_words(x, out, value, depth + 1);
+        add_words(x, out, json_object_iter_peek_value(&i), depth + 1);
         first = false;
     }
 }
@@ -198,9 +198,10 @@ static void add_plain(struct exchange *x, struct json_object *rows, struct json_
 {
     if (!json_object_is_type(result, json_type_object))
         return;
-    json_object_object_foreach(result, name, value) {
+    FORM_EACH_MEMBER(i, result) {
+        struct json_object *value = json_object_iter_peek_value(&i);
         bool list = json_object_is_type(value, json_type_array), number = json_object_is_type(value, json_type_int);
-        add_row(x, rows, name, list ? RESULT_LIST : number ? RESULT_NUMBER : RESULT_TEXT, value);
+        add_row(x, rows, json_object_iter_peek_name(&i), list ? RESULT_LIST : number ? RESULT_NUMBER : RESULT_TEXT, value);
     }
 }
 

@@ -1,4 +1,5 @@
-/* problem.h: what can be wrong with a request, as a table: name, HTTP status. Errors of core become problems here and nowhere else. */
+/* problem.h: what can be wrong with a request, as a table: name, HTTP status. Errors of core become problems here
+ * and nowhere else. */
 #ifndef PEYGIR_WEB_PROBLEM_H
 #define PEYGIR_WEB_PROBLEM_H
 
@@ -22,9 +23,5 @@ extern const struct problem_row problems[PROBLEMS];
 /* "Not Found"; never NULL. */
 const char *problem_reason(int status);
 enum problem problem_of(enum err_kind kind);
-
-struct exchange;
-/* Answer x->problem as application/problem+json, in the visitor's language (api_problem.c). */
-void api_problem(struct exchange *x);
 
 #endif

@@ -74,10 +74,11 @@ const struct route *route_find(enum method method, const struct span segments[],
     for (size_t i = 0; i < route_count; i++) {
         if (!matches(routes[i].pattern, segments, count, slug, hash))
             continue;
-        if (routes[i].method == wanted)
+        *problem = routes[i].method == wanted ? PROBLEM_NONE : PROBLEM_METHOD;
+        if (*problem == PROBLEM_NONE)
             return &routes[i];
-        *problem = PROBLEM_METHOD;
     }
+    *slug = *hash = (struct span){ NULL, 0 };
     return NULL;
 }
 

@@ -1,5 +1,5 @@
-/* route.h: THE table of routes. A row says what a route demands; the dispatcher enforces it, so that pages contain no guards.
- * To add a route: write its function, declare it below, add a row. */
+/* route.h: THE table of routes. A row says what a route demands; the dispatcher enforces it, so that pages contain
+ * no guards. To add a route: write its function, declare it below, add a row. */
 #ifndef PEYGIR_WEB_ROUTE_H
 #define PEYGIR_WEB_ROUTE_H
 
@@ -28,8 +28,8 @@ struct route {
 extern const struct route routes[];
 extern const size_t route_count;
 
-/* The row for method and path; *slug and *hash are its {service} and {hash} (absent when it has none). NULL: *problem is
- * PROBLEM_NOT_FOUND, or PROBLEM_METHOD when another method would do. */
+/* The row for method and path; *slug and *hash are its {service} and {hash} (absent when it has none), *problem
+ * PROBLEM_NONE. NULL: *problem is PROBLEM_NOT_FOUND, or PROBLEM_METHOD when another method would do. */
 const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug, struct span *hash,
                                enum problem *problem);
 /* Append the methods the path has ("GET, HEAD, POST"); nothing for an unknown path. */

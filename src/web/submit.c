@@ -55,7 +55,7 @@ int submit_request(struct exchange *x, struct span data, struct span key, bool e
 
     if (x->session.user_id[0])
         n.user_id = span_of(x->session.user_id);
-    if (!key.s) {
+    if (key.len == 0) {
         submit_new_key(own_key);
         n.key = span_of(own_key);
     }

@@ -31,8 +31,8 @@ struct answer {
     bool retryable;      /* ANSWER_ERROR: running it again may help. Not said means no */
 };
 
-/* Read an answer; spans are borrowed from `text`. 0, or -1 (ERR_INVALID, *out undefined) when it is none: not JSON, not an
- * object, no known status, data or otp that are no objects. Sentences never quote the text. */
+/* Read an answer; spans are borrowed from `text`. 0, or -1 (ERR_INVALID, *out undefined) when it is none: not JSON, not
+ * an object, no known status, data or otp that are no objects. Sentences never quote the text. */
 int answer_read(struct span text, struct answer *out, struct err *err);
 
 #endif

@@ -96,7 +96,9 @@ static void judged(struct carry *c, int result)
 
 static void finished(struct carry *c, int result)
 {
-    static const char *const names[] = { [JOB_COMPLETED] = "completed", [JOB_FAILED] = "failed", [JOB_CANCELLED] = "cancelled" };
+    static const char *const names[] = { [JOB_COMPLETED] = "completed",
+                                         [JOB_FAILED] = "failed",
+                                         [JOB_CANCELLED] = "cancelled" };
     const struct leg *leg = &c->leg;
     const char *what = leg->end == LEG_FINISH ? names[leg->outcome] : leg->end == LEG_AGAIN ? "put off" : "given back";
     bool bad = result > 0 && leg->end != LEG_GIVE_BACK && leg->outcome == JOB_FAILED;

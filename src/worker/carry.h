@@ -61,8 +61,8 @@ void carry_start(struct worker *w, struct job *job);
 void carry_hear(struct carry *c, enum request_status status, int64_t code_until_ms);
 /* The lease is lost: somebody else has the job, or it is gone. */
 void carry_lose(struct carry *c);
-/* The worker stops: give the job back. True when it goes on instead, for it holds out for a code that has not expired and
- * there is no hurry. */
+/* The worker stops: give the job back. True when it goes on instead, for it holds out for a code that has not expired
+ * and there is no hurry. */
 bool carry_stop(struct carry *c, bool hurry);
 /* Redis does not come back: leave everything as it is. */
 void carry_abandon(struct carry *c);

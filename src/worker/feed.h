@@ -1,5 +1,5 @@
-/* feed.h: news of the requests that are carried: one subscription on the loop for all of them. A message is a hint: where it
- * matters, the stored state is read before anything follows from it; so it is after every (re)subscription. */
+/* feed.h: news of the requests that are carried: one subscription on the loop for all of them. A message is a hint:
+ * where it matters, the stored state is read before anything follows from it; so it is after every (re)subscription. */
 #ifndef PEYGIR_FEED_H
 #define PEYGIR_FEED_H
 

@@ -1,5 +1,5 @@
-/* handler.h: THE handler table: who can carry out a job. A handler makes one call: it gets an order and gives back what came of
- * it. It knows nothing of requests, tries, time-outs and Redis; those are the carrier's (carry.h). */
+/* handler.h: THE handler table: who can carry out a job. A handler makes one call: it gets an order and gives back what
+ * came of it. It knows nothing of requests, tries, time-outs and Redis; those are the carrier's (carry.h). */
 #ifndef PEYGIR_HANDLER_H
 #define PEYGIR_HANDLER_H
 
@@ -47,9 +47,9 @@ struct handler {
     const char *name;     /* as service files call it */
     const char *needs;    /* one sentence each, for people who read the table */
     const char *promises;
-    /* Begin a call. `done` is called exactly once, from the loop, never from within start. Never NULL; valid until done. */
+    /* Begin a call. `done` is called exactly once, from the loop, never from within start. Not NULL. */
     void *(*start)(const struct workshop *shop, const struct order *order, call_done done, void *ctx);
-    /* End it at once; `done` comes soon with CALL_CANCELLED, unless it had ended already. */
+    /* End a call whose `done` was not called; it comes soon with CALL_CANCELLED, unless it had ended already. */
     void (*cancel)(void *call);
 };
 

@@ -1,8 +1,8 @@
-/* leg.h: the blocking half of one job's life: what core is asked before the call and told after it, and what that means for the
- * job. Runs on the pool's threads, one function at a time for one leg; knows no loop and makes no call.
+/* leg.h: the blocking half of one job's life: what core is asked before the call and told after it, and what that
+ * means for the job. Runs on the pool's threads, one function at a time for one leg; knows no loop and makes no call.
  *
- * Each function can be asked again after ERR_AWAY or ERR_FULL (Redis is away, or takes no writes): whatever it had written
- * already counts as written, and the job's run fences what came too late. */
+ * Each function can be asked again after ERR_AWAY or ERR_FULL (Redis is away, or takes no writes): what it had written
+ * counts as written, and the job's run fences what came too late. */
 #ifndef PEYGIR_LEG_H
 #define PEYGIR_LEG_H
 
@@ -71,7 +71,7 @@ int leg_finish(struct app *app, struct leg *leg, struct err *err);
 /* Decide without asking anybody. */
 void leg_decide(struct leg *leg, enum leg_end end, enum job_outcome outcome, const char *error);
 
-/* The request's present status, and while it waits for a code until when (ms since 1970, else 0). 1; 0: it is gone; -1. */
+/* The request's present status, and while it waits for a code until when (ms since 1970, else 0). 1; 0: gone; -1. */
 int leg_look(struct app *app, struct span hash, enum request_status *status, int64_t *code_until_ms, struct err *err);
 
 #endif

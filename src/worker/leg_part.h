@@ -1,4 +1,4 @@
-/* leg_part.h: what leg.c and leg_judge.c share. Functions that give an int: 0: the end is decided; -1: ask again later. */
+/* leg_part.h: what leg.c and leg_judge.c share. Where an int is given: 0: the end is decided; -1: ask again later. */
 #ifndef PEYGIR_LEG_PART_H
 #define PEYGIR_LEG_PART_H
 

@@ -82,7 +82,8 @@ int main(int argc, char **argv)
         curl_global_init(CURL_GLOBAL_DEFAULT);
         options.once = once;
         options.stop_when_empty = stop_when_empty;
-        status = read_queues(&options, &settings, argc - first, argv + first) < 0 ? EXIT_USAGE : run(&settings, &options);
+        bool good = read_queues(&options, &settings, argc - first, argv + first) == 0;
+        status = good ? run(&settings, &options) : EXIT_USAGE;
         curl_global_cleanup();
     }
     for (size_t i = 0; i < options.queue_count; i++)

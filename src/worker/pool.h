@@ -1,5 +1,5 @@
-/* pool.h: core is blocking and the loop never waits: work for Redis runs on libuv's threads, each piece with a connection of
- * its own. Call everything here on the loop's thread. */
+/* pool.h: core is blocking and the loop never waits: work for Redis runs on libuv's threads, each piece with a
+ * connection of its own. Call everything here on the loop's thread. */
 #ifndef PEYGIR_POOL_H
 #define PEYGIR_POOL_H
 
@@ -15,7 +15,7 @@ struct pool;
 struct pool *pool_new(uv_loop_t *loop, const struct house *house);
 /* Only when nothing runs any more. NULL is harmless. */
 void pool_free(struct pool *p);
-/* `work` runs on some thread and may block; then `done` runs on the loop. Never fails; order among pieces is not kept. */
+/* `work` runs on some thread and may block; then `done` runs on the loop. Pieces may overtake each other. */
 void pool_run(struct pool *p, void (*work)(struct app *app, void *ctx), void (*done)(void *ctx), void *ctx);
 /* Pieces whose `done` has not run yet. */
 size_t pool_busy(const struct pool *p);

@@ -15,7 +15,7 @@ void taker_kick(struct taker *t);
 void taker_look(struct taker *t);
 /* Did the last look find nothing? Forgotten by taker_look. */
 bool taker_found_nothing(const struct taker *t);
-/* Take no more. It closes itself on the loop, within a second or what Redis takes to answer; free it when the loop has ended. */
+/* Take no more. It closes itself on the loop, within a second or what Redis takes to answer; free it after the loop. */
 void taker_stop(struct taker *t);
 void taker_free(struct taker *t);
 

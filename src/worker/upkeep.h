@@ -1,6 +1,6 @@
 /* upkeep.h: what a worker does by the clock.
  *
- *   every second     requests that are due are looked at (request_watch); leases are renewed when the last renewal failed
+ *   every second     requests that are due are looked at (request_watch); leases are renewed if that failed last time
  *   every 2 s        jobs of dead workers are put back, so that they run elsewhere within 15 s of lease and these 2 s
  *   every 5 s        the leases of all jobs that run are renewed; the worker says that it lives
  *

@@ -179,7 +179,8 @@ static void begin(struct worker *w)
     w->api_url = read_api_url(s);
     w->policy = read_policy(s);
     w->concurrency = (size_t)settings_int(s, OPT_WORKER_CONCURRENCY);
-    w->jobs_left = w->options->once ? 1 : settings_int(s, OPT_WORKER_MAX_JOBS) > 0 ? settings_int(s, OPT_WORKER_MAX_JOBS) : -1;
+    int64_t max_jobs = settings_int(s, OPT_WORKER_MAX_JOBS);
+    w->jobs_left = w->options->once ? 1 : max_jobs > 0 ? max_jobs : -1;
     w->pool = pool_new(&w->loop, w->house);
     w->shop = (struct workshop){ http_new(&w->loop, 0), w->api_url };
     w->feed = feed_new(w);

@@ -1,9 +1,14 @@
 /* worker.h: one worker: what its parts share, and its life.
  *
- *   WORKING ---- SIGTERM, SIGINT, --max-time, --max-jobs, --once, --stop-when-empty ----> DRAINING: takes no more
- *   DRAINING --- nothing runs any more ---------------------------------------------> LEAVING
- *   DRAINING --- a second signal, or the drain's end (a held code: its expiry) -----> GIVING_BACK: calls are ended, jobs given back
- *   GIVING_BACK  nothing runs any more, or Redis does not take it for 5 s ----------> LEAVING: says goodbye, the loop runs out
+ *   WORKING ---- SIGTERM, SIGINT, --max-time, --max-jobs, --once, --stop-when-empty --> DRAINING
+ *   DRAINING --- a second signal, or the drain's end (a held code: its expiry) -------> GIVING_BACK
+ *   DRAINING or GIVING_BACK --- nothing runs any more --------------------------------> LEAVING
+ *   GIVING_BACK --- Redis has not taken it for 5 s -----------------------------------> LEAVING
+ *
+ *   WORKING      takes jobs while there is room
+ *   DRAINING     takes no more and finishes what runs; only a signal sets an end to that
+ *   GIVING_BACK  ends the calls and gives the jobs back
+ *   LEAVING      says goodbye to the others, and the loop runs out
  *
  * Everything here and in carry.h, feed.h, taker.h, upkeep.h belongs to the loop's thread. */
 #ifndef PEYGIR_WORKER_H
