@@ -9,6 +9,12 @@ typedef struct json_object *(*result_fn)(const struct call *c);
 /* When a misdeed happens: on the first leg, on the second (a code came with the call), or on both. */
 enum leg { FIRST = 1, SECOND = 2, BOTH = 3 };
 
+/* The id of a step of the service that was called. */
+static const char *step(const struct call *c, const char *credit, const char *ocr)
+{
+    return *call_field(c, "file_id") ? ocr : credit;
+}
+
 static bool refuse(struct call *c, result_fn result)
 {
     (void)result;
@@ -49,8 +55,9 @@ static bool garbage(struct call *c, result_fn result)
 static bool hang(struct call *c, result_fn result)
 {
     bool second = *call_field(c, "otp") != '\0';
-    report_progress(c, second ? 80 : 30, second ? "verifying_otp" : "authentication", "در انتظار پاسخ درگاه…",
-                    "Waiting for the gateway…");
+    const char *here = second ? "verifying_otp" : step(c, "authentication", "preprocessing");
+
+    report_progress(c, second ? 80 : 30, here, "در انتظار پاسخ درگاه…", "Waiting for the gateway…");
     if (call_wait(c, 600 * bot_speed))
         call_success(c, result(c));
     else
@@ -108,7 +115,7 @@ static void report_end(struct call *c, const char *status, const char *field, st
 
 static bool complete_itself(struct call *c, result_fn result)
 {
-    report_progress(c, 60, "captcha_solving", "تقریباً تمام…", "Nearly done…");
+    report_progress(c, 60, step(c, "captcha_solving", "recognizing"), "تقریباً تمام…", "Nearly done…");
     report_end(c, "completed", "result_data", result(c));
     c->stubborn = true;
     call_wait(c, 2);
@@ -138,9 +145,9 @@ static bool at_once(struct call *c, result_fn result)
 static bool backwards(struct call *c, result_fn result)
 {
     (void)result;
-    report_progress(c, 90, "sending_otp", "۹۰ درصد…", "90 percent…");
+    report_progress(c, 90, step(c, "sending_otp", "postprocessing"), "۹۰ درصد…", "90 percent…");
     call_wait(c, 1);
-    report_progress(c, 20, "authentication", "برگشت به ۲۰ درصد…", "Back to 20 percent…");
+    report_progress(c, 20, step(c, "authentication", "preprocessing"), "برگشت به ۲۰ درصد…", "Back to 20 percent…");
     return !call_wait(c, 1);
 }
 

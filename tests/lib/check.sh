@@ -12,8 +12,8 @@ tally() {
     say "$1: $2 passed, $3 failed, ${4:-0} skipped"
 }
 
-# count PATTERN FILE: the lines that match.
-count() { grep -cE -- "$1" "$2" 2>/dev/null || :; }
+# count PATTERN FILE: the lines that match; 0 without the file.
+count() { grep -cE -- "$1" "$2" 2>/dev/null || [[ -e $2 ]] || echo 0; }
 
 check_packages() {
     command -v node >/dev/null || CHECK_PACKAGES+=(nodejs)
@@ -62,8 +62,9 @@ unit() {
 # show_failures FILE NAME LOG: the failed lines of FILE, or where to look.
 show_failures() {
     say "$2 failed:"
-    grep -E '^ *not ok |^# .*error|ERROR: |runtime error' "$1" 2>/dev/null | head -n 15 >&2 || tail -n 5 "$3" >&2
-    say "everything it printed: $1"
+    grep -E '^ *not ok |^# .*error|ERROR: |runtime error' "$1" 2>/dev/null | head -n 15 >&2 ||
+        tail -qn 5 "$1" "$3" 2>/dev/null | tail -n 8 >&2
+    say "everything it printed: $1 and $3"
 }
 
 lints() {
