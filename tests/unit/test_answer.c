@@ -31,7 +31,8 @@ static void assert_span(struct span s, const char *text)
 static void data_is_handed_on_byte_for_byte(void **state)
 {
     (void)state;
-    struct answer a = good(" {\"status\":\"success\", \"data\": {\"n\": 12345678901234567890123, \"e\":[], \"s\":\"\\u06f1\"} }");
+    struct answer a =
+        good(" {\"status\":\"success\", \"data\": {\"n\": 12345678901234567890123, \"e\":[], \"s\":\"\\u06f1\"} }");
     assert_int_equal(a.kind, ANSWER_DONE);
     assert_span(a.data, "{\"n\": 12345678901234567890123, \"e\":[], \"s\":\"\\u06f1\"}");
     assert_false(a.has_otp);
@@ -56,8 +57,8 @@ static void data_that_is_no_object_is_refused(void **state)
 static void a_sent_code_brings_handle_expiry_length_and_message(void **state)
 {
     (void)state;
-    struct answer a = good("{\"status\":\"success\",\"code\":\"SMS_SENT\",\"otp\":{\"hash\":{\"a\":[1, 2]},\"expiry\":90,"
-                           "\"length\":6,\"message\":\"کد را وارد کنید\"}}");
+    struct answer a = good("{\"status\":\"success\",\"code\":\"SMS_SENT\",\"otp\":{\"hash\":{\"a\":[1, 2]},"
+                           "\"expiry\":90,\"length\":6,\"message\":\"کد را وارد کنید\"}}");
     assert_int_equal(a.kind, ANSWER_CODE_NEEDED);
     assert_true(a.has_otp);
     assert_span(a.handle, "{\"a\":[1, 2]}");
@@ -72,7 +73,8 @@ static void a_sent_code_may_say_nothing_more(void **state)
     struct answer a = good("{\"status\":\"success\",\"code\":\"SMS_SENT\"}");
     assert_int_equal(a.kind, ANSWER_CODE_NEEDED);
     assert_false(a.has_otp);
-    a = good("{\"status\":\"success\",\"code\":\"SMS_SENT\",\"message\":\"look at your phone\",\"otp\":{\"hash\":null}}");
+    a = good("{\"status\":\"success\",\"code\":\"SMS_SENT\",\"message\":\"look at your phone\","
+             "\"otp\":{\"hash\":null}}");
     assert_true(a.has_otp);
     assert_null(a.handle.s);
     assert_int_equal(a.expiry_s, 0);

@@ -220,7 +220,7 @@ static void wrong_codes_are_counted_until_none_is_left(void **state)
     assert_int_equal(rq.status, REQUEST_OTP_REQUIRED);
     assert_true(span_is(rq.doc.field[DOC_MESSAGE], "\"messages.code_ask_new\""));
     assert_int_equal(otp_submit(house_app(), service(), h, SPAN("33333"), &err), -1);
-    assert_int_equal(err.kind, ERR_EXPIRED);
+    assert_int_equal(err.kind, ERR_TOO_MANY);
     clock_test_offset(61000);
     assert_int_equal(otp_resend(house_app(), service(), h, &err), 1);
     assert_int_equal(look(h).attempts_left, 2);

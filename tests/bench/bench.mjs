@@ -1,0 +1,191 @@
+// bench.mjs: what Peygir costs on this machine, as `make bench` prints it. Speeds are told as ratios to the floor (floor.c), which
+// was measured in the same minutes, because other things run on machines too. A missed target is said, not punished: the exit
+// status is 1 only when something could not be measured.
+//
+//   BUILD_DIR      the build that is measured
+//   BENCH_SECONDS  length of one run of wrk (5); BENCH_ROUNDS  rounds of floor and web (5)
+//   BENCH_POLLS    polls before memory is looked at (100000); BENCH_REQUESTS  journeys that are kept in Redis (10000)
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { Instance } from './instance.mjs';
+import { Visitor, crowd, nationalCode } from './visitor.mjs';
+
+const build = path.resolve(process.env.BUILD_DIR ?? '.');
+const number = (name, fallback) => Number(process.env[name] ?? fallback);
+const SECONDS = number('BENCH_SECONDS', 5), ROUNDS = number('BENCH_ROUNDS', 5);
+const POLLS = number('BENCH_POLLS', 100000), REQUESTS = number('BENCH_REQUESTS', 10000);
+const KIB_PER_MIB = 1024, BYTES_PER_MIB = 1024 * 1024;
+const JOURNEYS_LONGEST_S = 300, SUBMITS_S = 10;
+
+const met = [], missed = [], failed = [];
+
+// One line. `target` is a text that begins with "at most" or "at least", and its number.
+function report(name, value, unit, target = null) {
+    const shown = Number.isInteger(value) ? String(value) : value.toFixed(2);
+    console.log(`${name}: ${shown}${unit && ` ${unit}`}${target ? ` (target ${target.join(' ')})` : ''}`);
+    if (target) (target[0] === 'at most' ? value <= target[1] : value >= target[1]) ? met.push(name) : missed.push(name);
+}
+
+// A part that cannot be measured is told, and the next one goes on.
+async function part(name, work) {
+    console.log(`\n# ${name}`);
+    try {
+        await work();
+    } catch (error) {
+        failed.push(name);
+        console.log(`${name} could not be measured: ${error.message}`);
+    }
+}
+
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+const key = () => [...randomBytes(26)].map((byte) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[byte % 32]).join('');
+
+const UNITS_MS = { us: 0.001, ms: 1, s: 1000, m: 60000 };
+function wrk(url, cookie, seconds) {
+    const said = execFileSync('wrk', ['-t2', '-c32', `-d${seconds}s`, '--latency', '-H', `Cookie: ${cookie}`, url], { encoding: 'utf8' });
+    const wrong = /^ *(Non-2xx.*|Socket errors.*)$/m.exec(said);
+    if (wrong) throw new Error(`wrk says: ${wrong[1]}`);
+    const latency = (share) => {
+        const [, value, unit] = new RegExp(`^ *${share}% +([0-9.]+)(us|ms|s|m)`, 'm').exec(said);
+        return Number(value) * UNITS_MS[unit];
+    };
+    return {
+        perSecond: Number(/Requests\/sec: +([0-9.]+)/.exec(said)[1]), p50: latency(50), p99: latency(99),
+        count: Number(/^ *(\d+) requests in/m.exec(said)[1]),
+    };
+}
+
+// A visitor whose request waits for its code: what a browser polls longest.
+async function waitingRequest(instance) {
+    const visitor = new Visitor(instance.url);
+    const hash = await visitor.submit(await visitor.open());
+    await visitor.until(hash, ['otp_required'], 30);
+    visitor.close();
+    return { cookie: visitor.cookie, path: `/api/local-requests/${hash}/status` };
+}
+
+const poll = (url, waiting, seconds = SECONDS) => wrk(url + waiting.path, waiting.cookie, seconds);
+
+async function measurePolls(instance, floorUrl) {
+    const floor = [], web = [];
+    for (let round = 0; round < ROUNDS; round++) {
+        const waiting = await waitingRequest(instance);
+        floor.push(poll(floorUrl, waiting));
+        web.push(poll(instance.url, waiting));
+    }
+    const of = (runs, what) => median(runs.map((run) => run[what]));
+    const ratio = (what) => median(web.map((run, i) => run[what] / floor[i][what]));
+    report('floor status polls', of(floor, 'perSecond'), 'a second');
+    report('floor p50', of(floor, 'p50'), 'ms');
+    report('floor p99', of(floor, 'p99'), 'ms');
+    report('web status polls', of(web, 'perSecond'), 'a second');
+    report('web p50', of(web, 'p50'), 'ms');
+    report('web p99', of(web, 'p99'), 'ms');
+    report('status polls a second, web / floor', ratio('perSecond'), '', ['at least', 0.8]);
+    report('p50, web / floor', ratio('p50'), '');
+    report('p99, web / floor', ratio('p99'), '', ['at most', 1.5]);
+}
+
+async function measureTrips(instance) {
+    const waiting = await waitingRequest(instance);
+    const look = async () => ({ ...await instance.metrics(), ...instance.info('stats') });
+    const before = await look(), { count } = poll(instance.url, waiting), after = await look();
+    const each = (name) => (after[name] - before[name]) / count;
+    report('round trips to Redis a poll', each('peygir_web_redis_round_trips_total'), '', ['at most', 1.005]);
+    report('commands in Redis a poll (all programs)', each('total_commands_processed'), '');
+    report('reads in Redis a poll (all programs)', each('total_reads_processed'), '');
+}
+
+async function measureAllocations(instance) {
+    const library = path.join(instance.dir, 'alloccount.so'), file = path.join(instance.dir, 'alloccount');
+    execFileSync('cc', ['-O2', '-shared', '-fPIC', '-o', library, fileURLToPath(new URL('alloccount.c', import.meta.url))]);
+    const url = await instance.addResponder('counted', ['/usr/bin/env', `LD_PRELOAD=${library}`, `ALLOCCOUNT_FILE=${file}`,
+        path.join(build, 'peygir-web'), '--config', path.join(instance.run, 'peygir.env')]);
+    const waiting = await waitingRequest(instance);
+    poll(url, waiting, 1);
+    const counted = () => Number(fs.readFileSync(file).readBigUInt64LE());
+    const before = counted(), { count } = poll(url, waiting);
+    report('allocations a poll', (counted() - before) / count, '');
+}
+
+const SERVICES = ['web', 'worker', 'nginx', 'bot', 'redis'];
+function reportMemory(instance, when) {
+    for (const service of SERVICES) {
+        const { rss, pss } = instance.memory(service);
+        report(`${service} resident ${when}`, rss / KIB_PER_MIB, 'MiB', service === 'web' ? ['at most', 15] : null);
+        report(`${service} proportional ${when}`, pss / KIB_PER_MIB, 'MiB');
+    }
+}
+
+async function measureMemory(instance) {
+    const many = async () => {
+        for (let count = 0; count < POLLS;) count += poll(instance.url, await waitingRequest(instance)).count;
+    };
+    await many();
+    reportMemory(instance, `after ${POLLS} polls`);
+    const before = instance.memory('web').rss;
+    await many();
+    report(`web grows by ${POLLS} more polls`, instance.memory('web').rss - before, 'KiB', ['at most', 256]);
+}
+
+async function measureSubmits(instance) {
+    const start = performance.now();
+    const { done } = await crowd(instance.url, 32, Infinity, SUBMITS_S, (visitor, i) => visitor.submit(key(), nationalCode(i)));
+    report('submits (jobs begin meanwhile)', done / ((performance.now() - start) / 1000), 'a second');
+}
+
+async function journey(visitor, i) {
+    const hash = await visitor.submit(key(), nationalCode(i));
+    await visitor.until(hash, ['otp_required'], 60);
+    await visitor.enterCode(hash);
+    await visitor.until(hash, ['completed'], 60);
+}
+
+async function measureRedis(instance) {
+    const used = () => Number(instance.info('memory').used_memory);
+    await crowd(instance.url, 4, 20, 60, journey);
+    const before = used(), start = performance.now();
+    const { done, refused } = await crowd(instance.url, 64, REQUESTS, JOURNEYS_LONGEST_S, journey);
+    const seconds = (performance.now() - start) / 1000;
+    const mib = (used() - before) / BYTES_PER_MIB;
+    report('whole journeys', done, '');
+    report('whole journeys', done / seconds, 'a second');
+    report('polls answered with 503 on these', refused, '');
+    report('Redis for 10000 whole journeys', mib / done * 10000, 'MiB', ['at most', 40]);
+    reportMemory(instance, `after ${done} journeys`);
+}
+
+async function withInstance(options, work) {
+    let instance = null;
+    try {
+        instance = await Instance.start(build, { WORKER_DRAIN: '1', ...options });
+        await work(instance);
+    } catch (error) {
+        failed.push('start');
+        console.log(error.message);
+    } finally {
+        await instance?.close();
+    }
+}
+
+await withInstance({ PEYGIR_DEMO_SPEED: '100' }, async (instance) => {
+    const floorUrl = await instance.addResponder('floor', [path.join(build, 'bench-floor'),
+        `unix://${path.join(instance.run, 'redis.sock')}?db=0`, instance.option('WEB_THREADS')]);
+    await part('memory, idle', () => reportMemory(instance, 'idle'));
+    await part('status polls', () => measurePolls(instance, floorUrl));
+    await part('round trips', () => measureTrips(instance));
+    await part('allocations', () => measureAllocations(instance));
+    await part('memory, polled', () => measureMemory(instance));
+    await part('submits', () => measureSubmits(instance));
+});
+await withInstance({ PEYGIR_DEMO_SPEED: '1000' }, (instance) => part('memory in Redis', () => measureRedis(instance)));
+
+console.log('\n# summary');
+console.log(`targets met: ${met.join('; ') || 'none'}`);
+console.log(`targets missed: ${missed.join('; ') || 'none'}`);
+if (failed.length) console.log(`not measured: ${failed.join('; ')}`);
+process.exitCode = failed.length ? 1 : 0;

@@ -1,0 +1,200 @@
+// accessibility.test.mjs: every page for everybody: axe-core, one live region, both directions, narrow screens, the
+// keyboard alone, paper. With SCREENSHOTS=DIRECTORY it saves what every page looks like.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import axe from 'axe-core';
+import { waitFor } from '../lib/peygir.mjs';
+import {
+  CODE, DESKTOP, HANGS, House, LANGUAGES, MOBILE, NATIONAL_CODE, PHONE, digits, everyPage, saveScreenshot, stepLabel, visit,
+} from './lib.mjs';
+
+const CREDIT = 'credit-score-rating';
+const OCR = 'document-ocr';
+const NARROW = { width: 320, height: 640 };
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+let house;
+before(async () => (house = await House.open()));
+after(() => house?.close());
+
+const as = (options, action) => visit(() => house, options, action);
+
+// --- what is true on every page ---
+
+async function violations(page) {
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source);
+  const found = await page.evaluate((values) => window.axe.run(document, { runOnly: values, resultTypes: ['violations'] }), TAGS);
+  return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary ?? ''}`));
+}
+
+const looks = [
+  ['desktop, light', DESKTOP, 'light'],
+  ['desktop, dark', DESKTOP, 'dark'],
+  ['phone, dark', PHONE, 'dark'],
+  ['phone, light', PHONE, 'light'],
+];
+
+// Every look of the page that is open now: what axe says about it.
+async function inEveryLook(page, name, language) {
+  const found = [];
+  for (const [look, viewport, colorScheme] of looks) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    await saveScreenshot(page, `${name}-${language}-${look}`);
+    found.push(...(await violations(page)).map((text) => `${name} (${look}) ${text}`));
+  }
+  await page.emulateMedia({ colorScheme: null });
+  return found;
+}
+
+async function scrollsSideways(page) {
+  await page.setViewportSize(NARROW);
+  const wide = await page.evaluate(() => {
+    const root = document.documentElement, width = root.clientWidth;
+    if (root.scrollWidth <= width) return [];
+    return [...document.querySelectorAll('body *')]
+      .filter((element) => element.getBoundingClientRect().right > width + 1 || element.getBoundingClientRect().left < -1)
+      .map((element) => `${element.localName}.${element.className}`)
+      .concat(`the page is ${root.scrollWidth} px wide`);
+  });
+  await page.setViewportSize(DESKTOP);
+  return wide;
+}
+
+const politeRegions = (page) =>
+  page.evaluate(() => document.querySelectorAll('[aria-live=polite], [role=status]:not([aria-live]), [role=log]:not([aria-live]), output').length);
+
+const OWN_PAGE = /^(?!error-(404-static|414))/; // nginx's own pages are plain and bilingual: no script, no live region
+
+describe('Every page', () => {
+  for (const language of LANGUAGES) {
+    test(`has no violation that axe-core knows, in every look (${language})`, as({ language }, async (person) => {
+      const { page } = person;
+      const found = [], live = [], wrong = [], wide = [];
+      await everyPage(person, async (name) => {
+        found.push(...(await inEveryLook(page, name, language)));
+        wide.push(...(await scrollsSideways(page)).map((text) => `${name}: ${text}`));
+        if (!OWN_PAGE.test(name)) return;
+        const regions = await politeRegions(page);
+        if (regions !== 1) live.push(`${name}: ${regions}`);
+        const says = await person.document();
+        if (says.language !== language || says.direction !== (language === 'fa' ? 'rtl' : 'ltr')) wrong.push(name);
+      });
+      assert.deepEqual({ found, live, wrong, wide }, { found: [], live: [], wrong: [], wide: [] });
+    }));
+  }
+});
+
+describe('The progress page', () => {
+  for (const language of LANGUAGES) {
+    test(`tells its bar's name and value to everybody (${language})`, as({ language, clock: true }, async (person) => {
+      const { page, peygir } = person;
+      const hash = await person.requestOcr(HANGS);
+      await waitFor(async () => (await peygir.document(hash)).progress === 30, { what: 'the bot to report' });
+      await person.openRequest('progress', hash);
+      const bar = page.getByRole('progressbar', { name: person.words('progress.label'), exact: true });
+      await bar.waitFor();
+      assert.equal(await bar.count(), 1);
+      const value = await bar.evaluate((element) => [element.value ?? Number(element.getAttribute('aria-valuenow')), element.max]);
+      assert.deepEqual(value, [30, 100]);
+      await house.report(hash, { progress: 50, step: 'recognizing' });
+      await person.look();
+      await page.waitForFunction(() => document.querySelector('progress').value === 50);
+      const current = page.locator('li[aria-current=step]');
+      assert.equal(await current.count(), 1);
+      assert.ok((await current.innerText()).includes(stepLabel(language, OCR, 'recognizing')));
+      await person.act(hash, 'cancel');
+    }));
+  }
+});
+
+describe('The keyboard alone', () => {
+  const focused = (locator) => locator.evaluate((element) => element === document.activeElement);
+
+  // Tab until the focus is there.
+  async function tabTo(page, locator) {
+    for (let i = 0; i < 40; i++) {
+      if (await focused(locator)) return;
+      await page.keyboard.press('Tab');
+    }
+    assert.fail(`the Tab key does not reach ${locator}`);
+  }
+
+  test('is enough for the whole journey, cancelling included', as({ clock: true }, async (person) => {
+    const { page, peygir } = person;
+    await page.goto('/');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.localName), 'main', 'the first stop skips to the content');
+    const service = page.locator('main').getByRole('link').first();
+    await tabTo(page, service);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/services\//);
+    await page.goto(`/services/${CREDIT}`);
+    await tabTo(page, person.field(CREDIT, 'mobile'));
+    await page.keyboard.type(MOBILE);
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(NATIONAL_CODE);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/(progress|otp)\/req_/);
+    await peygir.status(person.hash, 'otp_required');
+    await person.lookUntil(/\/otp\//);
+    await tabTo(page, page.getByLabel(person.words('otp.label'), { exact: true }));
+    await page.keyboard.type(CODE);
+    await page.keyboard.press('Enter');
+    await person.lookUntil(/\/result\//);
+    await person.sees('result.heading_completed');
+
+    await person.openRequest('progress', await person.requestOcr(HANGS));
+    const cancel = page.locator('summary').filter({ hasText: person.words('progress.cancel') });
+    await tabTo(page, cancel);
+    await page.keyboard.press('Enter');
+    await tabTo(page, person.button('progress.cancel_confirm'));
+    await page.keyboard.press('Enter');
+    await person.sees('result.heading_cancelled');
+  }));
+
+  test('always shows where it is', as({ language: 'fa' }, async (person) => {
+    const { page } = person;
+    await page.goto(`/services/${OCR}`);
+    const bare = [];
+    for (let stops = 0; stops < 20; stops++) {
+      await page.keyboard.press('Tab');
+      const stop = await page.evaluate(() => {
+        const element = document.activeElement, style = getComputedStyle(element);
+        return { at: element.outerHTML.slice(0, 80), body: element === document.body, outline: style.outlineStyle, shadow: style.boxShadow };
+      });
+      if (stop.body) break;
+      if (stop.outline === 'none' && stop.shadow === 'none') bare.push(stop.at);
+    }
+    assert.deepEqual(bare, []);
+  }));
+});
+
+describe('Paper', () => {
+  test('has the result and its reference, and nothing that one can only click', as({ language: 'fa' }, async (person) => {
+    const { page, peygir } = person;
+    const hash = await person.requestCredit();
+    await peygir.status(hash, 'otp_required');
+    await person.act(hash, 'otp', { otp: CODE });
+    await peygir.status(hash, 'completed');
+    await person.openRequest('result', hash, CREDIT);
+    await person.button('result.print').waitFor();
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    for (const element of await page.locator('nav, button, .skip, main a.button').all()) {
+      assert.equal(await element.isVisible(), false, `${await element.evaluate((e) => e.outerHTML)} is printed`);
+    }
+    const text = await person.text();
+    assert.ok(text.includes(hash), 'the reference is printed');
+    assert.ok(text.includes(digits('fa', 742)), 'the result is printed');
+    const ink = await page.locator('dd').first().evaluate((element) => {
+      const paper = getComputedStyle(document.body).backgroundColor, card = getComputedStyle(element.closest('section')).backgroundColor;
+      return { paper, card, text: getComputedStyle(element).color };
+    });
+    const light = (color) => color.match(/\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3;
+    assert.ok(/rgba\(.*, 0\)/.test(ink.paper) || light(ink.paper) > 200, `paper is ${ink.paper}`);
+    assert.ok(/rgba\(.*, 0\)/.test(ink.card) || light(ink.card) > 200, `a card on paper is ${ink.card}`);
+    assert.ok(light(ink.text) < 100, `ink is ${ink.text}`);
+    await saveScreenshot(page, 'print-fa');
+  }));
+});

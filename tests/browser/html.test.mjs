@@ -1,0 +1,158 @@
+// html.test.mjs: what the server sends is valid HTML, isolates what was inserted, speaks with the digits of its language and
+// never believes what somebody else wrote.
+import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { HtmlValidate } from 'html-validate';
+import { HANGS, House, LANGUAGES, digits, everyPage, visit } from './lib.mjs';
+
+const CREDIT = 'credit-score-rating';
+const OCR = 'document-ocr';
+const HOSTILE = '</bdi></p><img src=x onerror="alert(1)"><script>alert(2)</script>&lt;b&gt; "\'`{{csrf}}';
+
+let house;
+before(async () => (house = await House.open()));
+after(() => house?.close());
+
+const as = (options, action) => visit(() => house, options, action);
+const validator = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] });
+
+async function mistakesIn(html) {
+  const { results } = await validator.validateString(html);
+  return results.flatMap(({ messages }) => messages.map(({ line, ruleId, message }) => `${line}: ${ruleId}: ${message}`));
+}
+
+// Every text a bot or a form put into a request: it is shown as it came.
+async function foreignTexts(peygir, hashes) {
+  const texts = new Set();
+  const collect = (value) => {
+    if (typeof value === 'string') texts.add(value.trim());
+    else if (value && typeof value === 'object') Object.values(value).forEach(collect);
+  };
+  for (const hash of hashes) collect(await peygir.document(hash));
+  return [...texts];
+}
+
+// Texts with Latin digits, but for those in another language or direction.
+const latinDigits = (page) =>
+  page.evaluate(() => {
+    const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      if (/[0-9]/.test(node.data) && !node.parentElement.closest('[dir=ltr], script, style')) found.push(node.data.trim());
+    }
+    for (const element of document.querySelectorAll('[placeholder], [aria-label], [title]')) {
+      const said = ['placeholder', 'aria-label', 'title'].map((name) => element.getAttribute(name) ?? '').join(' ');
+      if (/[0-9]/.test(said)) found.push(said.trim());
+    }
+    return /[0-9]/.test(document.title) ? [...found, document.title] : found;
+  });
+
+// Where a text stands outside a <bdi>.
+const notIsolated = (page, texts) =>
+  page.evaluate((values) => {
+    const found = [], walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      if (values.some((value) => node.data.includes(value)) && !node.parentElement.closest('bdi')) found.push(node.data.trim());
+    }
+    return found;
+  }, texts);
+
+describe('Every page', () => {
+  for (const language of LANGUAGES) {
+    test(`is valid HTML with a title, a charset and no script or style in it (${language})`, as({ language, javascript: false }, async (person) => {
+      const mistakes = [];
+      await everyPage(person, async (name) => {
+        const html = await person.answer.text();
+        const add = (text) => mistakes.push(`${name}: ${text}`);
+        (await mistakesIn(html)).forEach(add);
+        if (/<script(?![^>]*\ssrc=)/i.test(html) || /<style|\sstyle=|\son\w+=/i.test(html)) add('a script or style in the page');
+        if (!/<title>[^<]+<\/title>/.test(html)) add('no title');
+        if ((html.match(/<h1\b/g) ?? []).length !== 1) add('not exactly one h1');
+      });
+      assert.deepEqual(mistakes, []);
+    }));
+  }
+
+  test('of the Persian ones shows Persian digits, and what was inserted stands in <bdi>', as({ language: 'fa', javascript: false }, async (person) => {
+    const { page, peygir } = person;
+    const mistakes = [];
+    const hashes = new Set();
+    await everyPage(person, async (name) => {
+      if (person.hash) hashes.add(person.hash);
+      const foreign = await foreignTexts(peygir, name.includes('503') ? [] : hashes);
+      const latin = (await latinDigits(page)).filter((text) => !foreign.includes(text));
+      mistakes.push(...latin.map((text) => `${name}: ${text}`));
+      if (person.hash) mistakes.push(...(await notIsolated(page, [person.hash])).map((text) => `${name}, not in bdi: ${text}`));
+    });
+    assert.deepEqual(mistakes, []);
+  }));
+});
+
+describe('What a bot says', () => {
+  for (const language of LANGUAGES) {
+    test(`stands in <bdi>: message, reason of a failure, values of a result (${language})`, as({ language, javascript: false }, async (person) => {
+      const { page, peygir } = person;
+      const hash = await person.requestOcr(HANGS);
+      await peygir.status(hash, 'processing');
+      const said = 'Page 3 از ۷ (three)';
+      await house.report(hash, { progress: 40, step: 'recognizing', current_message: said });
+      await person.openRequest('progress', hash);
+      assert.ok((await person.text()).includes(said));
+      assert.deepEqual(await notIsolated(page, [said]), []);
+      await house.report(hash, { status: 'failed', error_data: { code: 'BAD-1', message: said, retryable: false } });
+      await person.openRequest('result', hash);
+      assert.ok((await person.text()).includes(said));
+      assert.deepEqual(await notIsolated(page, [said, 'BAD-1']), []);
+
+      const credit = await person.requestCredit('9990000182');
+      await peygir.status(credit, 'completed');
+      await person.openRequest('result', credit, CREDIT);
+      const values = [digits(language, 742), 'B+'];
+      const text = await person.text();
+      for (const value of values) assert.ok(text.includes(value), `${value} is shown`);
+      assert.deepEqual(await notIsolated(page, values), []);
+    }));
+  }
+
+  for (const javascript of [true, false]) {
+    const how = javascript ? 'by script' : 'by the server';
+    test(`is shown as text when it is HTML, put there ${how}`, as({ javascript, clock: javascript }, async (person) => {
+      const { page, peygir } = person;
+      const hash = await person.requestOcr(HANGS);
+      await peygir.status(hash, 'processing');
+      await person.openRequest('progress', hash);
+      const before = await page.locator('script, img, b').count();
+      await house.report(hash, { progress: 40, step: 'recognizing', current_message: HOSTILE });
+      if (javascript) await person.look();
+      else await person.link('progress.refresh').click();
+      await page.getByText(HOSTILE).filter({ visible: true }).first().waitFor();
+      assert.equal(await page.locator('script, img, b').count(), before);
+      await house.report(hash, { status: 'failed', error_data: { code: HOSTILE, message: HOSTILE, retryable: false } });
+      await person.openRequest('result', hash);
+      assert.ok((await person.text()).includes(HOSTILE));
+      assert.equal(await page.locator('script, img, b').count(), before);
+      await page.goto('/requests');
+      assert.equal(await page.locator('script, img, b').count(), before);
+    }));
+  }
+
+  test('is text in a result too, and a link only when it leads to the web', as({}, async (person) => {
+    const { page, peygir } = person;
+    const hash = await person.requestOcr('file-html');
+    await peygir.status(hash, 'completed');
+    await person.openRequest('result', hash);
+    assert.ok((await person.text()).includes('<h1>Scanned</h1><script>alert(3)</script>'));
+    assert.equal(await page.locator('main h1').count(), 1);
+    assert.equal(await page.locator('main script').count(), 0);
+    assert.equal(await page.locator('a[href^="javascript:"]').count(), 0);
+  }));
+
+  test('comes back in a form as a value and nothing else', as({ javascript: false }, async (person) => {
+    const { page } = person;
+    await person.openForm(OCR);
+    await person.fillIn(OCR, { file_id: '"><script>alert(4)</script>' });
+    await person.submitButton(OCR).click();
+    await page.locator('[aria-invalid=true]').first().waitFor();
+    assert.equal(await person.field(OCR, 'file_id').inputValue(), '"><script>alert(4)</script>');
+    assert.equal(await page.locator('main script').count(), 0);
+  }));
+});
