@@ -9,37 +9,83 @@
 #include <stddef.h>
 #include <unistd.h>
 
-enum { LEG_FIELDS_MAX = 20, SAVE_ARGS_MAX = 17 + LEG_FIELDS_MAX + 2 * CHANGE_FIELDS };
+enum { LEG_FIELDS_MAX = 20, SAVE_ARGS_MAX = 17 + LEG_FIELDS_MAX + 2 * CHANGE_FIELDS + 2 };
 
 /* --- the guard --- */
 
-const char *const guard_names[GUARD_FIELDS] = { "status",  "owner",      "user_id",   "leg",      "values", "revision",
-                                                "run",     "tries",      "code_tries", "resends", "code",   "taken",
-                                                "code_until", "resend_at", "estimate", "started", "waited", "since" };
-enum { GUARD_TEXTS = 5 }; /* the first of them are texts, the rest numbers */
-static const size_t guard_offsets[GUARD_FIELDS] = {
-    offsetof(struct guard, status),        offsetof(struct guard, owner),        offsetof(struct guard, user_id),
-    offsetof(struct guard, leg),           offsetof(struct guard, values),       offsetof(struct guard, revision),
-    offsetof(struct guard, run),           offsetof(struct guard, tries),        offsetof(struct guard, code_tries),
-    offsetof(struct guard, resends),       offsetof(struct guard, code),         offsetof(struct guard, taken),
-    offsetof(struct guard, code_until_ms), offsetof(struct guard, resend_at_ms), offsetof(struct guard, estimate_s),
-    offsetof(struct guard, started_ms),    offsetof(struct guard, waited_ms),    offsetof(struct guard, waiting_since_ms),
+const char *const guard_names[GUARD_FIELDS] = { "status", "revision", "owner", "user_id", "leg", "run", "tries", "resends", "clock" };
+enum { GUARD_CLOCK = GUARD_FIELDS - 1 };
+
+enum guard_kind { GUARD_TEXT, GUARD_NUMBER, GUARD_PACKED /* inside `clock`, in this order */ };
+static const struct guard_row {
+    const char *name;
+    size_t offset;
+    enum guard_kind kind;
+} guard_rows[] = {
+    { "status", offsetof(struct guard, status), GUARD_TEXT },
+    { "revision", offsetof(struct guard, revision), GUARD_NUMBER },
+    { "owner", offsetof(struct guard, owner), GUARD_TEXT },
+    { "user_id", offsetof(struct guard, user_id), GUARD_TEXT },
+    { "leg", offsetof(struct guard, leg), GUARD_TEXT },
+    { "run", offsetof(struct guard, run), GUARD_NUMBER },
+    { "tries", offsetof(struct guard, tries), GUARD_NUMBER },
+    { "resends", offsetof(struct guard, resends), GUARD_NUMBER },
+    { "code_tries", offsetof(struct guard, code_tries), GUARD_PACKED },
+    { "code", offsetof(struct guard, code), GUARD_PACKED },
+    { "taken", offsetof(struct guard, taken), GUARD_PACKED },
+    { "code_until", offsetof(struct guard, code_until_ms), GUARD_PACKED },
+    { "resend_at", offsetof(struct guard, resend_at_ms), GUARD_PACKED },
+    { "estimate", offsetof(struct guard, estimate_s), GUARD_PACKED },
+    { "started", offsetof(struct guard, started_ms), GUARD_PACKED },
+    { "waited", offsetof(struct guard, waited_ms), GUARD_PACKED },
+    { "since", offsetof(struct guard, waiting_since_ms), GUARD_PACKED },
 };
 
-void guard_set(struct guard *g, size_t field, struct span value)
+static void row_set(struct guard *g, const struct guard_row *row, struct span value)
 {
-    char *place = (char *)g + guard_offsets[field];
-    if (field < GUARD_TEXTS)
+    char *place = (char *)g + row->offset;
+    if (row->kind == GUARD_TEXT)
         memcpy(place, &value, sizeof value);
     else
         memcpy(place, &(int64_t){ raw_int(value, 0) }, sizeof(int64_t));
 }
 
-static void guard_set_named(struct guard *g, const char *name, struct span value)
+static void set_clock(struct guard *g, struct span value)
 {
-    for (size_t i = 0; i < GUARD_FIELDS; i++)
-        if (strcmp(guard_names[i], name) == 0)
-            guard_set(g, i, value);
+    const char *p = value.s, *end = value.s + value.len;
+    for (size_t i = GUARD_CLOCK; i < ARRAY_LEN(guard_rows) && p && p < end; i++) {
+        const char *space = memchr(p, ' ', (size_t)(end - p));
+        row_set(g, &guard_rows[i], (struct span){ p, (size_t)((space ? space : end) - p) });
+        p = space ? space + 1 : end;
+    }
+}
+
+void guard_set(struct guard *g, size_t field, struct span value)
+{
+    if (field == GUARD_CLOCK)
+        set_clock(g, value);
+    else
+        row_set(g, &guard_rows[field], value);
+}
+
+void guard_add_clock(struct str *out, const struct guard *g)
+{
+    for (size_t i = GUARD_CLOCK; i < ARRAY_LEN(guard_rows); i++) {
+        int64_t n;
+        memcpy(&n, (const char *)g + guard_rows[i].offset, sizeof n);
+        if (i > GUARD_CLOCK)
+            str_addc(out, ' ');
+        str_add_int(out, n);
+    }
+}
+
+/* The row of a name; NULL for one that is only stored (result). */
+static const struct guard_row *guard_row(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(guard_rows); i++)
+        if (strcmp(guard_rows[i].name, name) == 0)
+            return &guard_rows[i];
+    return NULL;
 }
 
 /* --- builders --- */
@@ -185,8 +231,11 @@ static int foresee(const struct request *rq, const struct change *c, struct span
     *next = *rq;
     if (document_read(text, &next->doc, err) < 0)
         return -1;
-    for (size_t i = 0; i < c->guard_count; i++)
-        guard_set_named(&next->guard, c->guard[i].name, c->guard[i].value);
+    for (size_t i = 0; i < c->guard_count; i++) {
+        const struct guard_row *row = guard_row(c->guard[i].name);
+        if (row)
+            row_set(&next->guard, row, c->guard[i].value);
+    }
     next->status = (enum request_status)c->to;
     next->guard.revision++;
     return 0;
@@ -199,7 +248,7 @@ static const struct service *service_of(struct app *app, const struct request *r
 
 struct save {
     struct app *app;
-    const struct request *rq;
+    const struct request *rq, *next; /* as it was read; as it will be */
     const struct change *c;
     int64_t run;
     bool repairs;
@@ -222,6 +271,27 @@ static size_t add_leg(const struct save *s, struct span args[], struct str *numb
     return count;
 }
 
+/* Fields and values of the guard that change; `clock` when a number in it does. */
+static size_t add_guard(const struct save *s, struct span args[], struct str *clock)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->c->guard_count; i++) {
+        const struct guard_row *row = guard_row(s->c->guard[i].name);
+        if (row && row->kind == GUARD_PACKED) {
+            if (clock->len == 0)
+                guard_add_clock(clock, &s->next->guard);
+            continue;
+        }
+        args[count++] = span_of(s->c->guard[i].name);
+        args[count++] = s->c->guard[i].value;
+    }
+    if (clock->len > 0) {
+        args[count++] = SPAN("clock");
+        args[count++] = (struct span){ clock->s, clock->len };
+    }
+    return count;
+}
+
 static void queue_save(const struct save *s, struct span text, struct span entry, struct span view)
 {
     const struct house *house = s->app->house;
@@ -241,7 +311,7 @@ static void queue_save(const struct save *s, struct span text, struct span entry
     snprintf(number[2], sizeof number[2], "%lld", (long long)s->run);
     snprintf(number[3], sizeof number[3], "%lld", (long long)(c->mail_ttl_ms > 0 ? c->mail_ttl_ms : 1));
     const struct span none = SPAN(""), yes = SPAN("1");
-    struct str leg_numbers = STR_INIT;
+    struct str leg_numbers = STR_INIT, clock = STR_INIT;
     struct span args[SAVE_ARGS_MAX] = {
         s->rq->doc.text, text, span_of(request_status_name((enum request_status)c->to)), span_of(number[0]), span_of(number[1]), entry,
         key_span(&updates), view, s->run ? span_of(number[2]) : none, c->mail_clear ? yes : none, c->mail.s ? c->mail : none,
@@ -251,10 +321,7 @@ static void queue_save(const struct save *s, struct span text, struct span entry
     size_t leg_fields = add_leg(s, args + 17, &leg_numbers), count = 17 + leg_fields;
     snprintf(number[4], sizeof number[4], "%zu", leg_fields);
     args[16] = span_of(number[4]);
-    for (size_t i = 0; i < c->guard_count; i++) {
-        args[count++] = span_of(c->guard[i].name);
-        args[count++] = c->guard[i].value;
-    }
+    count += add_guard(s, args + count, &clock);
     redis_use_db(s->app->redis, s->app->main_db);
     if (c->watch_ms > 0)
         redis_queuef(s->app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)c->watch_ms, hash.s, hash.len);
@@ -262,6 +329,7 @@ static void queue_save(const struct save *s, struct span text, struct span entry
     if (request_is_final((enum request_status)c->to))
         redis_postf(s->app->redis, "ZREM %b %b", watch.s, watch.len, hash.s, hash.len);
     str_free(&leg_numbers);
+    str_free(&clock);
 }
 
 static const struct save_answer {
@@ -299,7 +367,7 @@ static int take_save(const struct save *s, struct err *err)
     return err_set(err, ERR_FAILED, "request_save.lua gave an answer that is not known here");
 }
 
-static int write_change(const struct save *s, struct err *err)
+static int write_change(struct save *s, struct err *err)
 {
     struct str text = STR_INIT, entry = STR_INIT, view = STR_INIT;
     struct request next;
@@ -309,6 +377,7 @@ static int write_change(const struct save *s, struct err *err)
     else if (foresee(s->rq, s->c, (struct span){ text.s, text.len }, &next, err) == 0) {
         document_add_entry(&entry, &next.doc);
         view_add_stored(&view, &next, service_of(s->app, &next));
+        s->next = &next;
         queue_save(s, (struct span){ text.s, text.len }, (struct span){ entry.s, entry.len }, (struct span){ view.s, view.len });
         result = take_save(s, err);
     }
@@ -356,7 +425,7 @@ static int decide_and_write(struct app *app, const struct request *rq, int64_t r
         return err_set(err, ERR_STATE, "request %s is %s and cannot become %s", rq->hash, request_status_name(rq->status),
                        request_status_name((enum request_status)c->to));
     stamp(app, rq, c);
-    return write_change(&(struct save){ app, rq, c, run, repairs }, err);
+    return write_change(&(struct save){ .app = app, .rq = rq, .c = c, .run = run, .repairs = repairs }, err);
 }
 
 static int change_loop(struct app *app, struct span hash, int64_t run, bool repairs, change_decide decide, void *ctx, struct err *err)

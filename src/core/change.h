@@ -14,7 +14,7 @@ struct change {
     struct raw_member doc[CHANGE_FIELDS];
     size_t doc_count;
     struct change_guard {
-        const char *name;        /* as in the guard's hash */
+        const char *name;        /* as in struct guard's list of names, change.c */
         struct span value;
     } guard[CHANGE_FIELDS];
     size_t guard_count;
@@ -50,9 +50,13 @@ void change_error(struct change *c, const struct request_error *error); /* error
 /* A leg HASH.{suffix}{n}; n 0 is not written. call NULL: the leg for entered code n. */
 void change_leg(struct change *c, const struct request *rq, const char *suffix, int64_t n, const char *call);
 
-/* The guard's fields as a table, for reading and for applying a change. */
-#define GUARD_FIELDS 18
+/* The guard as it is stored: these fields of its hash. `clock` holds the numbers that only this layer uses, in decimal, separated by
+ * spaces, so that reading a guard is cheap: code_tries code taken code_until resend_at estimate started waited since. */
+#define GUARD_FIELDS 9
 extern const char *const guard_names[GUARD_FIELDS];
+/* Read stored field `field`. */
 void guard_set(struct guard *g, size_t field, struct span value);
+/* Append the value of `clock`. */
+void guard_add_clock(struct str *out, const struct guard *g);
 
 #endif

@@ -164,11 +164,10 @@ void request_touch(struct app *app, const struct request *rq)
 static void make_hash(struct app *app, const struct request_new *n, char hash[HASH_SIZE], char values[17])
 {
     uint8_t mac[DIGEST_BYTES], values_mac[DIGEST_BYTES];
-    const struct digest_part data[] = { { n->data.s, n->data.len } };
-    secret_sign(app->house->secret, "values", data, 1, values_mac);
+    const struct digest_part data[] = { { n->service->slug, strlen(n->service->slug) }, { n->data.s, n->data.len } };
+    secret_sign(app->house->secret, "values", data, ARRAY_LEN(data), values_mac);
     rnd_hex(values_mac, 8, values);
     const struct digest_part parts[] = { { n->owner.s, n->owner.len },
-                                         { n->service->slug, strlen(n->service->slug) },
                                          { n->key.s, n->key.len },
                                          { values, n->key_is_exclusive ? 0 : 16 } };
     secret_sign(app->house->secret, "submit", parts, ARRAY_LEN(parts), mac);
@@ -249,18 +248,20 @@ static void queue_birth(struct app *app, const struct birth *b)
     const struct key document = key_document(hash), guard = key_guard(hash), events = key_events(hash), updates = key_updates(hash),
                      watch = key_watch(app->house);
     const struct span keys[] = { key_span(&document), key_span(&guard), key_span(&events) };
-    char ttl[24], estimate[24];
+    char ttl[24];
     snprintf(ttl, sizeof ttl, "%lld", app->house->request_ttl_s * 1000LL);
-    snprintf(estimate, sizeof estimate, "%lld", (long long)b->estimate_s);
+    struct str clock = STR_INIT;
+    guard_add_clock(&clock, &(struct guard){ .estimate_s = b->estimate_s });
     const struct span args[] = {
         { b->document.s, b->document.len }, span_of(ttl), { b->entry.s, b->entry.len }, key_span(&updates), { b->view.s, b->view.len },
         SPAN("status"), SPAN("pending"), SPAN("revision"), SPAN("1"), SPAN("owner"), b->n->owner, SPAN("values"), span_of(b->values),
-        SPAN("estimate"), span_of(estimate), SPAN("user_id"), b->n->user_id,
+        SPAN("clock"), { clock.s, clock.len }, SPAN("user_id"), b->n->user_id,
     };
     redis_use_db(app->redis, app->main_db);
     redis_queuef(app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)(b->now_ms + NEW_WATCH_MS), hash.s, hash.len);
     redis_queue_script(app->redis, &script_request_create, ARRAY_LEN(keys), keys, ARRAY_LEN(args) - (b->n->user_id.s ? 0 : 2), args);
     job_push_queue(app, &(struct job_new){ .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s });
+    str_free(&clock);
 }
 
 /* Lists that lead to it; losing them to a crash loses no request, so nobody waits for them. */

@@ -41,7 +41,7 @@ bool request_may(enum request_status from, enum request_status to); /* the pictu
 /* What the guard knows. */
 struct guard {
     struct span status;  /* newest recorded */
-    struct span owner, user_id, leg, values;
+    struct span owner, user_id, leg;
     int64_t revision, run;
     int64_t tries;       /* wrong codes of the whole request */
     int64_t code_tries;  /* wrong codes of the present code */

@@ -17,7 +17,7 @@ struct web {
 struct seat {
     const struct web *web;
     struct app app;
-    struct json_object **bases;   /* a locale's catalogue, code and direction for templates, in the order of locales_at */
+    struct json_object **bases;   /* of each locale, see page_bases */
     struct exchange x;
     uint64_t trips_seen;          /* round trips that /metrics knows of */
 };

@@ -98,7 +98,8 @@ void metrics_print(struct str *out)
 
     fcgi_counts(&open, &accepted);
     print_answers(out);
-    metrics_figure(out, "peygir_web_redis_round_trips_total", "counter", "Round trips to Redis.", read_count(&round_trips));
+    metrics_figure(out, "peygir_web_redis_round_trips_total", "counter", "Round trips to Redis.",
+                   read_count(&round_trips));
     metrics_figure(out, "peygir_web_submissions_total", "counter", "Submissions that made a request.",
                    read_count(&submissions));
     metrics_figure(out, "peygir_web_submissions_repeated_total", "counter",

@@ -16,11 +16,9 @@
  *   title                of the page, without the site's name; begins with t.title.error when a form has mistakes
  *   page                 name of the template: "form", for a class of the body
  *   at_home, at_requests whether this is that page (aria-current)
- *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: page
- *                        without a form
+ *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: no form
  *   languages[]          code, name (in itself), dir, url (this page in that language), current
- *   refresh_s          N the page asks to be loaded again after so many seconds (a Refresh header does it already);
- *                      null
+ *   refresh_s          N loaded again after so many seconds (a Refresh header does it already); null
  *
  * home
  *   services[]           slug, title, summary (null), url, duration ("about 10 seconds")
@@ -31,13 +29,11 @@
  *   submit               text of the button
  *   notice               sentence above the form: Redis is away, the page had expired; null
  *   errors               null, or: list[] of href ("#f-mobile") and text
- *   fields[]             name, id ("f-mobile"), label, hint, placeholder, autocomplete, maxlength N, inputmode: null
- *                        when unused
- *                        value P, required, error (sentence or null), has_error,
- *                        hint_id ("f-mobile-hint" or null), error_id ("f-mobile-error" or null), described_by (both
- *                        or one, or null),
- *                        type (text tel number email date password), and exactly one of is_input, is_select,
- *                        is_checkbox, is_textarea;
+ *   fields[]             name, id ("f-mobile"), label, required, value P, error (sentence or null), has_error;
+ *                        hint, placeholder, autocomplete, maxlength N, inputmode: null when unused;
+ *                        hint_id ("f-mobile-hint"), error_id ("f-mobile-error"), described_by (both or one): or null;
+ *                        type (text tel email password), and exactly one of is_input, is_select, is_checkbox,
+ *                        is_textarea;
  *                        ltr: what is typed is digits or Latin whatever the language;
  *                        checkbox: checked (its value is "1"); select: choices[] value, label, selected
  *
@@ -73,9 +69,8 @@
  *   service, hash
  *   is_completed, is_failed, is_cancelled   exactly one
  *   status_text, finished_at                words; finished_at may be null
- *   rows[]               label P, and exactly one of: is_text (value P), is_number (value), is_date (value), is_list
- *                        (items[] of value P),
- *                        is_link (url P, value P; http and https only)
+ *   rows[]               label P, and exactly one of: is_text (value P), is_number (value), is_date (value),
+ *                        is_list (items[] of value P), is_link (url P, value P; http and https only)
  *   is_empty             completed, but the result holds nothing
  *   error                null, or: code, message P, retryable
  *   advice               failed or cancelled: what to do now
@@ -83,8 +78,7 @@
  *
  * requests
  *   requests[]           hash, title, url (where it belongs now), status, status_text, message P, started_at,
- *                        is_final, is_completed, is_failed,
- *                        is_cancelled, needs_code
+ *                        is_final, is_completed, is_failed, is_cancelled, needs_code
  *
  * error                  every other answer that is not what was asked for
  *   status N, status_number ("404" in the language's digits), name ("not_found"), heading, text
@@ -93,22 +87,19 @@
  *
  * Catalogue keys that the C code of src/web uses itself (values in braces are filled in):
  *   site.name, language.name
- *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service}, title.result
- *                      {service}, title.requests, title.error
+ *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service},
+ *     title.result {service}, title.requests, title.error
  *   status.pending .processing .otp_required .otp_verifying .completed .failed .cancelled;  step.done .current .waiting
  *   progress.percent {percent}, progress.queue {position}, progress.queue_beyond
  *   form.submit, form.confirm {field}, form.notice_away, form.notice_csrf
  *   otp.message {length}, otp.attempts {count}, otp.error_form {length}, otp.error_state, otp.error_expired,
- *                      otp.error_tries,
- *     otp.error_cooldown {time}, otp.error_resends
+ *     otp.error_tries, otp.error_cooldown {time}, otp.error_resends
  *   result.advice_retry, result.advice_new, result.advice_cancelled, result.money {amount}, result.yes, result.no
  *   link.progress, link.otp, link.result, link.form
  *   http.NAME.title and http.NAME.text for the names of problem.c: bad_request forbidden not_found method conflict
- *                      gone too_large
- *     media_type invalid too_many internal away full busy; http.retry {time}
+ *     gone too_large media_type invalid too_many internal away full busy; http.retry {time}
  *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing,
- *                      json.otp_missing,
- *     json.unknown_service, json.key_reused, json.not_finished, json.key_form
+ *     json.otp_missing, json.unknown_service, json.key_reused, json.not_finished, json.key_form
  */
 #ifndef PEYGIR_WEB_PAGE_H
 #define PEYGIR_WEB_PAGE_H
@@ -125,7 +116,7 @@ void page_bases_free(struct json_object **bases, const struct locales *locales);
 /* The data of a page; NULL values are null. Texts are copied. */
 struct json_object *page_data(void);
 void page_text(struct json_object *to, const char *name, const char *text);
-void page_span(struct json_object *to, const char *name, struct span text); /* absent: null; what is not UTF-8 is mended */
+void page_span(struct json_object *to, const char *name, struct span text); /* absent: null; mended to UTF-8 */
 void page_int(struct json_object *to, const char *name, int64_t n);
 void page_flag(struct json_object *to, const char *name, bool on);
 void page_null(struct json_object *to, const char *name);

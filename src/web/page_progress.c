@@ -11,7 +11,8 @@
 
 enum { STEP_DONE, STEP_CURRENT, STEP_WAITING };
 
-static void add_step(struct exchange *x, struct json_object *item, const struct service_step *step, size_t number, int state)
+static void add_step(struct exchange *x, struct json_object *item, const struct service_step *step, size_t number,
+                     int state)
 {
     static const char *const texts[] = { "step.done", "step.current", "step.waiting" };
 
@@ -87,6 +88,7 @@ enum problem page_progress(struct exchange *x)
 {
     struct json_object *data;
     int64_t progress = raw_int(document_value(&x->request.doc, DOC_PROGRESS), 0), left_s = estimate_left_s(&x->request);
+    const char *service;
     char *percentage;
 
     if (page_elsewhere(x))
@@ -100,9 +102,9 @@ enum problem page_progress(struct exchange *x)
     page_text(data, "time_left", left_s > 0 ? page_duration(x, left_s) : NULL);
     add_queue(x, data);
     add_refresh(x, data);
+    service = text_in(x->service->title, x->locale);
     page_answer(x, 200, "progress",
-                page_words(x, "title.progress", LOCALE_PARAMS("service", text_in(x->service->title, x->locale), "percent", percentage)),
-                data);
+                page_words(x, "title.progress", LOCALE_PARAMS("service", service, "percent", percentage)), data);
     free(percentage);
     return PROBLEM_NONE;
 }

@@ -54,8 +54,9 @@ enum problem page_requests(struct exchange *x)
 {
     struct json_object *data = page_data();
     struct listing listing = { x, page_list(data, "requests") };
+    struct span owner = span_of(x->session.owner);
 
-    if (x->session.known && request_each_of(&x->seat->app, span_of(x->session.owner), add_item, &listing, &x->err) < 0) {
+    if (x->session.known && request_each_of(&x->seat->app, owner, add_item, &listing, &x->err) < 0) {
         json_object_put(data);
         return exchange_fail(x);
     }

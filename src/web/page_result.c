@@ -151,7 +151,8 @@ static bool (*const put[])(struct exchange *, struct json_object *, struct json_
     [RESULT_DATE] = put_date,  [RESULT_LIST] = put_list,     [RESULT_LINK] = put_link,
 };
 
-static void add_row(struct exchange *x, struct json_object *rows, const char *label, enum result_format format, struct json_object *value)
+static void add_row(struct exchange *x, struct json_object *rows, const char *label, enum result_format format,
+                    struct json_object *value)
 {
     static const char *const kinds[] = { "is_text", "is_number", "is_date", "is_list", "is_link" };
     struct json_object *row = page_item(rows);
@@ -200,8 +201,10 @@ static void add_plain(struct exchange *x, struct json_object *rows, struct json_
         return;
     FORM_EACH_MEMBER(i, result) {
         struct json_object *value = json_object_iter_peek_value(&i);
-        bool list = json_object_is_type(value, json_type_array), number = json_object_is_type(value, json_type_int);
-        add_row(x, rows, json_object_iter_peek_name(&i), list ? RESULT_LIST : number ? RESULT_NUMBER : RESULT_TEXT, value);
+        enum result_format format = json_object_is_type(value, json_type_array) ? RESULT_LIST
+                                    : json_object_is_type(value, json_type_int) ? RESULT_NUMBER : RESULT_TEXT;
+
+        add_row(x, rows, json_object_iter_peek_name(&i), format, value);
     }
 }
 
@@ -227,6 +230,7 @@ static void add_error(struct exchange *x, struct json_object *data)
     static const char *const names[] = { "code", "message", "retryable" };
     struct span value[ARRAY_LEN(names)], text = document_value(&x->request.doc, DOC_ERROR);
     bool failed = x->request.status == REQUEST_FAILED, retryable = false;
+    const char *advice = NULL;
     struct json_object *error;
 
     page_null(data, "error");
@@ -237,8 +241,11 @@ static void add_error(struct exchange *x, struct json_object *data)
         page_message(x, error, value[1]);
         page_flag(error, "retryable", retryable);
     }
-    page_text(data, "advice", failed ? locale_text(x->locale, retryable ? "result.advice_retry" : "result.advice_new")
-                              : x->request.status == REQUEST_CANCELLED ? locale_text(x->locale, "result.advice_cancelled") : NULL);
+    if (x->request.status == REQUEST_CANCELLED)
+        advice = "result.advice_cancelled";
+    else if (failed)
+        advice = retryable ? "result.advice_retry" : "result.advice_new";
+    page_text(data, "advice", advice ? locale_text(x->locale, advice) : NULL);
 }
 
 static void add_links(struct exchange *x, struct json_object *data)
@@ -253,7 +260,7 @@ static void add_links(struct exchange *x, struct json_object *data)
 enum problem page_result(struct exchange *x)
 {
     struct json_object *data;
-    const char *finished;
+    const char *finished, *service;
 
     if (page_elsewhere(x))
         return PROBLEM_NONE;
@@ -267,6 +274,7 @@ enum problem page_result(struct exchange *x)
     add_rows(x, data);
     add_error(x, data);
     add_links(x, data);
-    page_answer(x, 200, "result", page_words(x, "title.result", LOCALE_PARAMS("service", text_in(x->service->title, x->locale))), data);
+    service = text_in(x->service->title, x->locale);
+    page_answer(x, 200, "result", page_words(x, "title.result", LOCALE_PARAMS("service", service)), data);
     return PROBLEM_NONE;
 }

@@ -1,6 +1,8 @@
 /* route.c: the table, and finding a row in it. */
 #include "web/route.h"
 
+/* Making a request. */
+#define SEND (DEMAND_SESSION | DEMAND_CSRF | DEMAND_PERSON)
 /* What visitors do with a request of theirs. */
 #define LOOK (DEMAND_SESSION | DEMAND_REQUEST)
 #define ACT (LOOK | DEMAND_CSRF | DEMAND_PERSON)
@@ -8,8 +10,7 @@
 const struct route routes[] = {
     { METHOD_GET, "/", page_home, 0, NULL },
     { METHOD_GET, "/services/{service}", page_form, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_PERSON, NULL },
-    { METHOD_POST, "/services/{service}", page_form_submit, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_CSRF | DEMAND_PERSON,
-      page_form_refused },
+    { METHOD_POST, "/services/{service}", page_form_submit, SEND | DEMAND_NEWCOMER, page_form_refused },
     { METHOD_GET, "/services/{service}/progress/{hash}", page_progress, LOOK | DEMAND_PERSON, NULL },
     { METHOD_GET, "/services/{service}/otp/{hash}", page_otp, LOOK | DEMAND_PERSON, NULL },
     { METHOD_POST, "/services/{service}/otp/{hash}", page_otp_submit, ACT, NULL },
@@ -19,7 +20,7 @@ const struct route routes[] = {
     { METHOD_GET, "/requests", page_requests, DEMAND_SESSION | DEMAND_PERSON, NULL },
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, NULL },
-    { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | DEMAND_SESSION | DEMAND_CSRF | DEMAND_PERSON, NULL },
+    { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, NULL },
     { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | LOOK, NULL },
     { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | LOOK, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, NULL },
@@ -44,7 +45,8 @@ static struct span next_piece(const char **pattern)
     return (struct span){ start, (size_t)(stop - start) };
 }
 
-static bool matches(const char *pattern, const struct span segments[], size_t count, struct span *slug, struct span *hash)
+static bool matches(const char *pattern, const struct span segments[], size_t count, struct span *slug,
+                    struct span *hash)
 {
     struct span piece;
     size_t i = 0;
@@ -65,8 +67,8 @@ static bool matches(const char *pattern, const struct span segments[], size_t co
     return i == count;
 }
 
-const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug, struct span *hash,
-                               enum problem *problem)
+const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug,
+                               struct span *hash, enum problem *problem)
 {
     enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
 

@@ -30,8 +30,8 @@ extern const size_t route_count;
 
 /* The row for method and path; *slug and *hash are its {service} and {hash} (absent when it has none), *problem
  * PROBLEM_NONE. NULL: *problem is PROBLEM_NOT_FOUND, or PROBLEM_METHOD when another method would do. */
-const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug, struct span *hash,
-                               enum problem *problem);
+const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug,
+                               struct span *hash, enum problem *problem);
 /* Append the methods the path has ("GET, HEAD, POST"); nothing for an unknown path. */
 void route_allowed(const struct span segments[], size_t count, struct str *out);
 

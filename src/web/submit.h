@@ -8,7 +8,7 @@
  * the caller) has a sentence for each broken field, by name. */
 int submit_check(struct exchange *x, struct str *data, struct json_object **wrong);
 /* Store the request, push its job, and turn a signed-cookie session into a stored one, all in one exchange. `key`
- * absent: every call makes a request of its own. `exclusive`: a key that was used for other values is refused
+ * absent or empty: every call makes a request of its own. `exclusive`: a key that was used for other values is refused
  * (ERR_STATE). 0 and the hash, the cookie is set when it is new; -1: x->err. */
 int submit_request(struct exchange *x, struct span data, struct span key, bool exclusive, char hash[HASH_SIZE]);
 /* A random submission key for a form. */

@@ -131,7 +131,8 @@ static void check_partial(void *ctx, const char *name)
 
     if (strcmp(name, content) == 0 || pages_find(c->pages, c->page->slug, name))
         return;
-    c->rc = err_set(c->err, ERR_CONFIG, "The template %s names the partial \"%s\", which does not exist.", c->page->name, name);
+    c->rc = err_set(c->err, ERR_CONFIG, "The template %s names the partial \"%s\", which does not exist.",
+                    c->page->name, name);
 }
 
 static int check(const struct pages *p, const char *dir, struct err *err)
