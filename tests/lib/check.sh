@@ -43,8 +43,8 @@ try_build() {
 # which test, is one failure.
 unit() {
     local dir=$ROOT/.build/$1 log=$LOGS/unit-$1.log source name pass=0 fail=0 bad
-    rm -f "$dir"/tests/unit/*.{log,trs}
-    CMOCKA_MESSAGE_OUTPUT=TAP make -C "$dir" -s -k -j2 check-TESTS >"$log" 2>&1
+    rm -f "$dir"/test-suite.log "$dir"/tests/unit/*.{log,trs}
+    CMOCKA_MESSAGE_OUTPUT=TAP make -C "$dir" -s -k -j2 test-suite.log >"$log" 2>&1
     for source in tests/unit/test_*.c; do
         [[ -e $source ]] || continue
         name=$dir/${source%.c}

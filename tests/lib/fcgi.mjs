@@ -20,12 +20,13 @@ export function pair(name, value, nameLength = Buffer.byteLength(name), valueLen
   return Buffer.concat([lengthOf(nameLength), lengthOf(valueLength), Buffer.from(name), Buffer.from(value)]);
 }
 
-// A stream in records of at most `chunk` bytes, with its end.
+// A stream in records of at most `chunk` bytes, with its end. That last, empty record is never padded: libfcgi does not
+// skip its padding.
 export function stream(type, content, { chunk = 65535, end = true, ...rest } = {}) {
   const bytes = Buffer.from(content);
   const parts = [];
   for (let at = 0; at < bytes.length; at += chunk) parts.push(record(type, bytes.subarray(at, at + chunk), rest));
-  if (end) parts.push(record(type, Buffer.alloc(0), rest));
+  if (end) parts.push(record(type, Buffer.alloc(0), { ...rest, padding: 0 }));
   return Buffer.concat(parts);
 }
 

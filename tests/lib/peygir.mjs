@@ -87,6 +87,7 @@ export async function environment(runDir, options = {}) {
     PEYGIR_BOT_PORT: String(await freePort()),
     PEYGIR_DEMO_SPEED: '20',
     PEYGIR_LIMIT_FACTOR: '0',
+    WORKER_DRAIN: '1',
     ...options,
   };
 }

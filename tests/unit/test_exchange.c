@@ -73,7 +73,8 @@ static void a_path_of_any_length_is_taken(void **state)
 
 static void the_first_of_two_variables_of_a_name_counts(void **state)
 {
-    const char *vars[] = { "REQUEST_METHOD=POST", "REQUEST_METHOD=GET", "REQUEST_URI=/", "HTTPS=on", "HTTP_COOKIE=a=b", "NOISE", NULL };
+    const char *vars[] = { "REQUEST_METHOD=POST", "REQUEST_METHOD=GET", "REQUEST_URI=/", "HTTPS=on",
+                           "HTTP_COOKIE=a=b",     "NOISE",              NULL };
 
     (void)state;
     assert_int_equal(exchange_begin(&x, vars, &err), 0);
@@ -167,8 +168,9 @@ static void every_kind_of_error_is_a_problem_with_a_status(void **state)
     static const struct {
         enum err_kind kind;
         int status;
-    } rows[] = { { ERR_NOT_FOUND, 404 }, { ERR_FOREIGN, 404 }, { ERR_INVALID, 422 }, { ERR_FINAL, 409 }, { ERR_STALE, 409 },
-                 { ERR_STATE, 409 }, { ERR_EXPIRED, 410 }, { ERR_TOO_MANY, 429 }, { ERR_AWAY, 503 }, { ERR_FULL, 503 },
+    } rows[] = { { ERR_NOT_FOUND, 404 }, { ERR_FOREIGN, 404 }, { ERR_INVALID, 422 }, { ERR_FINAL, 409 },
+                 { ERR_STALE, 409 }, { ERR_STATE, 409 }, { ERR_EXPIRED, 410 }, { ERR_TOO_MANY, 429 },
+                 { ERR_AWAY, 503 }, { ERR_FULL, 503 },
                  { ERR_FAILED, 500 }, { ERR_CONFIG, 500 } };
 
     (void)state;

@@ -53,7 +53,8 @@ static void empty_pieces_between_ampersands_are_nothing(void **state)
 
 static void bad_encoding_is_refused(void **state)
 {
-    static const char *const bad[] = { "a=%", "a=%4", "a=%zz", "a=%00", "%=1", "a=%ff", "a=%c0%af", "a=%ed%a0%80", "a=\xff", "=1" };
+    static const char *const bad[] = { "a=%",   "a=%4",     "a=%zz",       "a=%00",   "%=1",
+                                       "a=%ff", "a=%c0%af", "a=%ed%a0%80", "a=\xff", "=1" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -106,7 +107,8 @@ static int from_json(const char *text)
 static void json_members_become_fields(void **state)
 {
     (void)state;
-    assert_int_equal(from_json("{\"a\":\"x\",\"n\":12,\"d\":0.10,\"yes\":true,\"no\":false,\"nil\":null,\"e\":\"\"}"), 0);
+    assert_int_equal(from_json("{\"a\":\"x\",\"n\":12,\"d\":0.10,\"yes\":true,"
+                               "\"no\":false,\"nil\":null,\"e\":\"\"}"), 0);
     assert_int_equal(form.count, 5);
     assert_field("a", "x");
     assert_field("n", "12");
