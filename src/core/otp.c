@@ -327,8 +327,24 @@ int otp_push_leg(struct app *app, struct span hash, struct err *err)
 
 /* --- what somebody wrote past the guard --- */
 
+/* A bot that holds out for the code judged it: that is no new code, and it counts. */
+static bool adopt_verdict(struct change *c, const struct request *rq, const struct service *service)
+{
+    bool judged = rq->status == REQUEST_OTP_VERIFYING || (rq->status == REQUEST_PROCESSING && rq->guard.code > 0);
+    if (!judged || !raw_is(document_otp(&rq->doc, "reason"), "wrong"))
+        return false;
+    struct str said = STR_INIT;
+    bool told = raw_string(rq->doc.field[DOC_MESSAGE], &said) && said.len > 0;
+    struct refusal r = { service, told ? said.s : NULL, "messages.code_wrong", "messages.code_ask_new", "otp_tries", true };
+    decide_refuse(NULL, rq, c, &r, NULL);
+    str_free(&said);
+    return true;
+}
+
 void otp_adopt(struct change *c, const struct request *rq, const struct service *service)
 {
+    if (adopt_verdict(c, rq, service))
+        return;
     struct span expires = document_otp(&rq->doc, "expires_at");
     int64_t until_ms = expires.len > 2 ? clock_parse_rfc3339((struct span){ expires.s + 1, expires.len - 2 }) : -1;
     int64_t expiry_s = raw_int(document_otp(&rq->doc, "expiry"), 0);

@@ -106,8 +106,11 @@ int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], 
         return 0;
     *rq = (struct request){ .ttl_ms = reply_int(&replies[3], 0), .now_ms = clock_ms() };
     memcpy(rq->hash, hash.s, HASH_LEN);
-    if (document_read(reply_text(&replies[0]), &rq->doc, err) < 0)
+    if (document_read(reply_text(&replies[0]), &rq->doc, err) < 0) {
+        if (err)
+            err->kind = ERR_FAILED; /* whoever asked cannot help it */
         return err_prefix(err, "request %s", rq->hash);
+    }
     take_guard(&replies[1], &rq->guard);
     take_place(&replies[4], &replies[5], rq);
     *foreign = !document_entry_is(&rq->doc, reply_text(&replies[2]));

@@ -20,8 +20,8 @@ export function pair(name, value, nameLength = Buffer.byteLength(name), valueLen
   return Buffer.concat([lengthOf(nameLength), lengthOf(valueLength), Buffer.from(name), Buffer.from(value)]);
 }
 
-// A stream in records of at most `chunk` bytes, with its end. That last, empty record is never padded: libfcgi does not
-// skip its padding.
+// A stream in records of at most `chunk` bytes, with its end. `padding` follows records with a content only: libfcgi does
+// not skip that of a beginning or an end, and nginx sends none there.
 export function stream(type, content, { chunk = 65535, end = true, ...rest } = {}) {
   const bytes = Buffer.from(content);
   const parts = [];
@@ -48,7 +48,7 @@ export const variables = (method, uri, more = {}) => ({
 export function request(method, uri, { body, keep, chunk, padding, ...more } = {}) {
   const length = body === undefined ? {} : { CONTENT_LENGTH: Buffer.byteLength(body) };
   return Buffer.concat([
-    begin({ keep, padding }),
+    begin({ keep }),
     params(variables(method, uri, { ...length, ...more }), { chunk, padding }),
     stdin(body ?? '', { chunk, padding }),
   ]);

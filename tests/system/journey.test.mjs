@@ -1,53 +1,20 @@
 // journey.test.mjs: the main job, from the form to the result, as a visitor and as what stands in Redis.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { editServices, start, waitFor } from '../lib/peygir.mjs';
+import * as demo from '../lib/demo.mjs';
+import { CREDIT, GOOD, WRONG_CODE, enter, misdeed, otpPath, progressPath, resultPath } from '../lib/demo.mjs';
+import { start, waitFor } from '../lib/peygir.mjs';
 
-const CREDIT = 'credit-score-rating';
-const GOOD = { mobile: '09121234567', national_code: '0499370899' };
-const MISDEED = { fail: '9990000018', retry: '9990000026', hang: '9990000069', shortCode: '9990000204', held: '9990000158',
-  sixDigits: '9990000247', meddle: '9990000298', backwards: '9990000166', lateCode: '9990000141' };
-const WRONG_CODE = '86421';
 const HALF_HOUR_S = 1800;
-const with_ = (national_code) => ({ ...GOOD, national_code });
 
 let peygir;
 
-// A copy of the credit service that gives another code soon.
-const quick = (definition) => ({
-  ...definition,
-  slug: CREDIT,
-  code: { ...definition.code, resend_cooldown: 1, resends: 2 },
-});
-
-const progressPath = (hash, service = CREDIT) => `/services/${service}/progress/${hash}`;
-const otpPath = (hash) => `/services/${CREDIT}/otp/${hash}`;
-const resultPath = (hash, service = CREDIT) => `/services/${service}/result/${hash}`;
-
-async function untilCode(visitor, values = GOOD) {
-  const hash = await visitor.request(CREDIT, values);
-  await peygir.status(hash, 'otp_required');
-  return hash;
-}
-
-async function enter(visitor, hash, otp) {
-  const page = await visitor.get(otpPath(hash));
-  return visitor.send(page.form('/otp/'), { otp });
-}
+const untilCode = (visitor, values) => demo.untilCode(peygir, visitor, values);
+const whileWorkerSleeps = (action) => demo.whileWorkerSleeps(peygir, action);
 
 async function pressButton(visitor, hash, name, page = otpPath(hash)) {
   const answer = await visitor.open(page);
   return visitor.send(answer.form(`/${name}/`));
-}
-
-// While the worker stands still, nothing that waits is taken.
-async function whileWorkerSleeps(action) {
-  const pid = peygir.kill('worker', 'SIGSTOP');
-  try {
-    return await action();
-  } finally {
-    process.kill(pid, 'SIGCONT');
-  }
 }
 
 describe('the journey of a request', () => {
@@ -192,7 +159,7 @@ describe('the journey of a request', () => {
 
   test('the length of the code is what the bot says', async () => {
     const visitor = peygir.visitor();
-    const hash = await untilCode(visitor, with_(MISDEED.sixDigits));
+    const hash = await untilCode(visitor, misdeed('sixDigits'));
     assert.equal((await visitor.view(hash)).otp.length, 6);
     assert.equal((await enter(visitor, hash, '12345')).status, 422);
     assert.equal((await enter(visitor, hash, '123456')).status, 303);
@@ -216,7 +183,7 @@ describe('the journey of a request', () => {
 
   test('a code that the bot holds on for is checked in the same call', async () => {
     const visitor = peygir.visitor();
-    const hash = await untilCode(visitor, with_(MISDEED.held));
+    const hash = await untilCode(visitor, misdeed('held'));
     await enter(visitor, hash, WRONG_CODE);
     await waitFor(async () => (await visitor.view(hash)).otp?.attempts_left === 2, { what: 'the wrong code to count' });
     assert.equal((await enter(visitor, hash, '12345')).status, 303);
@@ -242,7 +209,7 @@ describe('the journey of a request', () => {
 
   test('a request is cancelled while a bot works on it', async () => {
     const visitor = peygir.visitor();
-    const hash = await visitor.request(CREDIT, with_(MISDEED.hang));
+    const hash = await visitor.request(CREDIT, misdeed('hang'));
     await waitFor(async () => (await peygir.document(hash)).progress === 30);
     assert.equal((await visitor.act(hash, 'cancel')).status, 200);
     const data = `peygir:task:data:${hash}`;
@@ -290,7 +257,7 @@ describe('the journey of a request', () => {
 
   test('a failure says what happened and starts again with the same values', async () => {
     const visitor = peygir.visitor();
-    const hash = await visitor.request(CREDIT, with_(MISDEED.fail));
+    const hash = await visitor.request(CREDIT, misdeed('fail'));
     await peygir.status(hash, 'failed');
     const page = await visitor.open(progressPath(hash));
     assert.equal(new URL(page.url).pathname, resultPath(hash));
@@ -305,7 +272,7 @@ describe('the journey of a request', () => {
     const again = page.links.find((link) => link.includes('again='));
     const form = (await visitor.get(again)).form(`/services/${CREDIT}`);
     assert.equal(form.fields.mobile, GOOD.mobile);
-    assert.equal(form.fields.national_code, MISDEED.fail);
+    assert.equal(form.fields.national_code, misdeed('fail').national_code);
     const next = await visitor.send(form, { national_code: GOOD.national_code });
     assert.equal(next.status, 303);
     assert.ok(!next.location.includes(hash), 'it is another request');
@@ -315,7 +282,7 @@ describe('the journey of a request', () => {
 
   test('a bot that is busy is asked again, and the visitor sees it', async () => {
     const visitor = peygir.visitor();
-    const hash = await visitor.request(CREDIT, with_(MISDEED.retry));
+    const hash = await visitor.request(CREDIT, misdeed('retry'));
     await peygir.status(hash, 'otp_required');
     const messages = (await peygir.history(hash)).map(([, , , , , message]) => message);
     assert.ok(messages.includes('messages.retrying'));
@@ -324,7 +291,7 @@ describe('the journey of a request', () => {
 
   test('progress never goes back within a run', async () => {
     const visitor = peygir.visitor();
-    const hash = await visitor.request(CREDIT, with_(MISDEED.backwards));
+    const hash = await visitor.request(CREDIT, misdeed('backwards'));
     const seen = [];
     await waitFor(async () => {
       const view = await visitor.view(hash);
@@ -357,7 +324,7 @@ describe('the journey of a request', () => {
 
   test('a request keeps the language it was made in', async () => {
     const visitor = peygir.visitor({ language: 'fa' });
-    const hash = await visitor.request(CREDIT, with_(MISDEED.fail));
+    const hash = await visitor.request(CREDIT, misdeed('fail'));
     const document = await peygir.status(hash, 'failed');
     assert.equal(document.locale, 'fa');
     assert.match((await visitor.get(resultPath(hash))).text, /پیدا نشد/);
@@ -396,7 +363,7 @@ describe('the journey of a request', () => {
 
   test('a page refreshes by itself only where the visitor chose it', async () => {
     const visitor = peygir.visitor();
-    const hash = await visitor.request(CREDIT, with_(MISDEED.hang));
+    const hash = await visitor.request(CREDIT, misdeed('hang'));
     const page = await visitor.get(progressPath(hash));
     assert.equal(page.headers.get('refresh'), null);
     assert.doesNotMatch(page.html, /http-equiv="refresh"/i);
@@ -467,7 +434,7 @@ describe('the journey of a request', () => {
 
   test('a bot that writes over owner, user and revision changes nothing of them', async () => {
     const visitor = peygir.visitor();
-    const hash = await untilCode(visitor, with_(MISDEED.meddle));
+    const hash = await untilCode(visitor, misdeed('meddle'));
     const view = await visitor.view(hash);
     assert.equal(view.status, 'otp_required', 'it is still theirs');
     const guard = await peygir.guard(hash);
@@ -479,8 +446,10 @@ describe('the journey of a request', () => {
 
   test('a code leaves no trace in documents, histories, jobs and logs', async () => {
     const visitor = peygir.visitor();
-    for (const values of [GOOD, with_(MISDEED.held)]) {
+    const hashes = [];
+    for (const values of [GOOD, misdeed('held')]) {
       const hash = await untilCode(visitor, values);
+      hashes.push(hash);
       await enter(visitor, hash, WRONG_CODE);
       await waitFor(async () => (await visitor.view(hash)).otp?.attempts_left === 2);
       await enter(visitor, hash, '12345');
@@ -490,7 +459,7 @@ describe('the journey of a request', () => {
     assert.ok(everything.includes('local_request:'));
     assert.ok(!everything.includes(WRONG_CODE), 'in Redis');
     assert.ok(!peygir.logs().includes(WRONG_CODE), 'in the logs');
-    assert.ok(!everything.match(/\{local_request:[^}]+\}:otp/), 'no mailbox is left');
+    for (const hash of hashes) assert.ok(!everything.includes(`{local_request:${hash}}:otp`), 'no mailbox is left');
   });
 
   test('logs carry no value that a visitor typed, no token and no cookie', async () => {
@@ -501,85 +470,5 @@ describe('the journey of a request', () => {
     for (const secret of ['09351112233', '0084575948', ...visitor.cookies.values(), await visitor.token()]) {
       assert.ok(!logs.includes(secret));
     }
-  });
-});
-
-describe('codes that run out', () => {
-  let last;
-  before(async () => {
-    last = peygir;
-    peygir = await start({ env: { WORKER_BACKOFF: '1' }, services: editServices({ [CREDIT]: quick }) });
-  });
-  after(async () => {
-    await peygir?.stop();
-    peygir = last;
-  });
-
-  const coolDownOver = (visitor, hash) => waitFor(async () => (await visitor.view(hash)).otp.resend_in === 0);
-
-  test('an expired code is 410, and another one works', async () => {
-    const visitor = peygir.visitor();
-    const hash = await untilCode(visitor, with_(MISDEED.shortCode));
-    await waitFor(async () => (await visitor.view(hash)).otp.expires_in === 0, { what: 'the code to expire' });
-    const late = await visitor.act(hash, 'otp', { otp: '12345' });
-    assert.equal(late.status, 410);
-    assert.equal(late.type, 'application/problem+json');
-    const page = await enter(visitor, hash, '12345');
-    assert.equal(page.status, 410);
-    assert.match(page.text, /This code has expired/);
-    assert.equal((await visitor.view(hash)).status, 'otp_required');
-
-    const resent = await visitor.send(page.form('/resend-otp/'));
-    assert.equal(resent.status, 303);
-    assert.equal(resent.location, otpPath(hash));
-    assert.equal((await peygir.document(hash)).otp_data.resends, 1);
-    assert.ok((await visitor.view(hash)).otp.expires_in > 0);
-    assert.equal((await enter(visitor, hash, '12345')).status, 303);
-    await peygir.status(hash, 'completed');
-  });
-
-  test('a bot that says expired leads back to the code page until another code was asked for', async () => {
-    const visitor = peygir.visitor();
-    const hash = await untilCode(visitor, with_(MISDEED.lateCode));
-    await enter(visitor, hash, '12345');
-    await waitFor(async () => (await peygir.history(hash)).filter(([, , status]) => status === 'otp_required').length > 1);
-    const page = await visitor.open(progressPath(hash));
-    assert.match(page.text, /expired/);
-    await coolDownOver(visitor, hash);
-    assert.equal((await visitor.act(hash, 'resend-otp')).status, 202);
-    assert.equal((await enter(visitor, hash, '12345')).status, 303);
-    await peygir.status(hash, 'completed');
-  });
-
-  test('after the last resend there is no other', async () => {
-    const visitor = peygir.visitor();
-    const hash = await untilCode(visitor);
-    for (const count of [1, 2]) {
-      await coolDownOver(visitor, hash);
-      assert.equal((await visitor.act(hash, 'resend-otp')).status, 202);
-      assert.equal((await peygir.document(hash)).otp_data.resends, count);
-    }
-    assert.equal((await visitor.view(hash)).otp.resend_in, null);
-    assert.equal((await visitor.act(hash, 'resend-otp')).status, 429);
-    assert.match((await visitor.get(otpPath(hash))).text, /No further code can be sent/);
-  });
-
-  test('three wrong codes use a code up, five a request', async () => {
-    const visitor = peygir.visitor();
-    const hash = await untilCode(visitor);
-    const wrong = async (tries) => {
-      assert.equal((await enter(visitor, hash, WRONG_CODE)).status, 303);
-      await waitFor(async () => Number((await peygir.guard(hash)).tries) === tries, { what: `${tries} wrong codes` });
-    };
-    for (const tries of [1, 2, 3]) await wrong(tries);
-    assert.equal((await visitor.view(hash)).otp.attempts_left, 0);
-    assert.equal((await visitor.act(hash, 'otp', { otp: '12345' })).status, 429);
-    await coolDownOver(visitor, hash);
-    assert.equal((await visitor.act(hash, 'resend-otp')).status, 202);
-    await wrong(4);
-    await wrong(5);
-    const document = await peygir.status(hash, 'failed');
-    assert.equal(document.error_data.code, 'otp_tries');
-    assert.match((await visitor.get(resultPath(hash))).text, /Wrong codes were entered too many times/);
   });
 });

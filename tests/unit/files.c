@@ -49,7 +49,7 @@ const char *files_put(const char *name, const char *text)
 
 const char *files_source(const char *name)
 {
-    const char *source = getenv("PEYGIR_SOURCE");
+    const char *source = getenv("TOP_SOURCE");
 
     snprintf(path, sizeof(path), "%s/%s", source ? source : ".", name);
     return path;

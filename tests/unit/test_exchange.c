@@ -204,7 +204,7 @@ static void a_problem_can_be_said_with_words_of_its_own(void **state)
 
 static int open_all(void **state)
 {
-    const char *source = getenv("PEYGIR_SOURCE");
+    const char *source = getenv("TOP_SOURCE");
     char *dir = xasprintf("%s/www/locales", source ? source : ".");
     int rc = locales_load(dir, "en", &locales, &err);
 
