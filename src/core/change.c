@@ -323,11 +323,13 @@ static void queue_save(const struct save *s, struct span text, struct span entry
     args[16] = span_of(number[4]);
     count += add_guard(s, args + count, &clock);
     redis_use_db(s->app->redis, s->app->main_db);
-    if (c->watch_ms > 0)
-        redis_queuef(s->app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)c->watch_ms, hash.s, hash.len);
+    if (c->watch_ms > 0) {
+        char due[24];
+        snprintf(due, sizeof due, "%lld", (long long)c->watch_ms);
+        const struct span watch_key = key_span(&watch), watch_args[] = { span_of(due), hash };
+        redis_queue_script(s->app->redis, &script_request_watch, 1, &watch_key, ARRAY_LEN(watch_args), watch_args);
+    }
     redis_queue_script(s->app->redis, &script_request_save, c->leg.id ? 9 : 4, keys, (int)count, args);
-    if (request_is_final((enum request_status)c->to))
-        redis_postf(s->app->redis, "ZREM %b %b", watch.s, watch.len, hash.s, hash.len);
     str_free(&leg_numbers);
     str_free(&clock);
 }
@@ -344,6 +346,14 @@ static const struct save_answer {
     { "gone", -1, ERR_NOT_FOUND, "does not exist any more" },
     { "stale", -1, ERR_STALE, "is being carried out by another run" },
 };
+
+/* An ended request needs no look any more. Nobody waits for it: a look finds out as well. */
+static void post_unwatch(const struct save *s)
+{
+    struct key watch = key_watch(s->app->house);
+    if (request_is_final((enum request_status)s->c->to))
+        redis_postf(s->app->redis, "ZREM %b %s", watch.s, watch.len, s->rq->hash);
+}
 
 static int take_save(const struct save *s, struct err *err)
 {
@@ -362,6 +372,8 @@ static int take_save(const struct save *s, struct err *err)
                 err_set(err, save_answers[i].kind, "request %s %s", s->rq->hash, save_answers[i].reason);
             if (save_answers[i].result == 1 && s->c->code && last->count > 1)
                 str_add_span(s->c->code, reply_text(&last->item[1]));
+            if (save_answers[i].result == 1)
+                post_unwatch(s);
             return save_answers[i].result;
         }
     return err_set(err, ERR_FAILED, "request_save.lua gave an answer that is not known here");

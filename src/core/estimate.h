@@ -1,5 +1,5 @@
-/* estimate.h: how long a service takes, learned from what it took lately. The estimate of a request is fixed when it is made and again
- * when a new run starts, so that the time left never jumps up without a reason in the message. Time in otp_required does not count. */
+/* estimate.h: how long a service takes, learned from what it took lately. The estimate of a request is fixed when it is made; only a run that
+ * starts again counts from the beginning, so that the time left never jumps up without a reason in the message. Time in otp_required does not count. */
 #ifndef PEYGIR_ESTIMATE_H
 #define PEYGIR_ESTIMATE_H
 

@@ -90,6 +90,7 @@ static void start_code(struct change *c, const struct request *rq, const struct 
     t.message = (struct span){ message.s, message.len };
     set_otp_data(c, &t);
     str_free(&message);
+    c->mail_clear = true; /* what was entered before is no code of this one */
     change_text(c, DOC_MESSAGE, text);
     change_status(c, REQUEST_OTP_REQUIRED);
     change_guard_int(c, "code_tries", 0);
@@ -97,7 +98,7 @@ static void start_code(struct change *c, const struct request *rq, const struct 
     set_until(c, rq, t.until_ms);
 }
 
-/* Already otp_required: what the first word left open is filled in, nothing is changed. */
+/* Asked for already: what the first word left open is filled in, nothing is changed. */
 static int fill_gaps(const struct request *rq, struct change *c, const struct require *r)
 {
     struct otp_text t = get_otp_data(rq, r->service);
@@ -113,11 +114,12 @@ static int decide_require(struct app *app, const struct request *rq, struct chan
 {
     const struct require *r = ctx;
     (void)app;
-    if (rq->status == REQUEST_OTP_REQUIRED)
+    /* A visitor may be faster than the bot's second word: a code that no leg has taken is for what was asked before. */
+    bool entered = rq->status == REQUEST_OTP_VERIFYING && rq->guard.taken < rq->guard.code;
+    if (rq->status == REQUEST_OTP_REQUIRED || entered)
         return fill_gaps(rq, c, r);
     if (rq->status != REQUEST_PROCESSING && rq->status != REQUEST_OTP_VERIFYING)
         return err_set(err, ERR_STATE, "request %s is %s: it cannot ask for a code", rq->hash, request_status_name(rq->status));
-    c->mail_clear = true;
     start_code(c, rq, r->service, r->ask);
     return 1;
 }
@@ -166,6 +168,7 @@ static int decide_refuse(struct app *app, const struct request *rq, struct chang
         t.until_ms = rq->now_ms;
     set_otp_data(c, &t);
     set_until(c, rq, t.until_ms);
+    c->mail_clear = true; /* of a code that nobody took */
     change_text(c, DOC_MESSAGE, r->message && code_left ? r->message : code_left ? r->again : r->spent);
     change_status(c, REQUEST_OTP_REQUIRED);
     return 1;

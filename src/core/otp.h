@@ -11,7 +11,8 @@ struct otp_ask {
     int64_t length;       /* 0: the service's */
     const char *message;  /* NULL: the catalogue's */
 };
-/* The bot needs a code. processing (or otp_verifying: another code) -> otp_required. Already otp_required: fills gaps only. 1, 0, -1. */
+/* The bot needs a code. processing (or otp_verifying, when a leg has the code: another one) -> otp_required. Asked for already (otp_required,
+ * or an entered code that no leg has taken): fills gaps only. 1, 0, -1. */
 int otp_require(struct app *app, const struct service *service, struct span hash, int64_t run, const struct otp_ask *ask, struct err *err);
 /* The bot says the code is wrong, or expired. Back to otp_required, or failed `otp_tries` / `otp_lost` when nothing is left. */
 int otp_wrong(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err);

@@ -147,11 +147,11 @@ static void restore_final(struct change *c, struct span entry, struct span resul
 static void keep_progress(const struct request *rq, struct change *c, struct span entry)
 {
     struct json_object *list = NULL;
-    if (!entry.s || json_parse(entry.s, entry.len, &list, NULL) < 0 || !json_object_is_type(list, json_type_array))
-        return;
-    int64_t recorded = json_object_get_int64(json_object_array_get_idx(list, 4)), written = raw_int(rq->doc.field[DOC_PROGRESS], -1);
-    if (written < recorded || written > 100)
-        change_int(c, DOC_PROGRESS, recorded);
+    if (entry.s && json_parse(entry.s, entry.len, &list, NULL) == 0 && json_object_is_type(list, json_type_array)) {
+        int64_t recorded = json_object_get_int64(json_object_array_get_idx(list, 4)), written = raw_int(rq->doc.field[DOC_PROGRESS], -1);
+        if (written < recorded || written > 100)
+            change_int(c, DOC_PROGRESS, recorded);
+    }
     json_object_put(list);
 }
 

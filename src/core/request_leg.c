@@ -13,6 +13,7 @@ struct begin {
     enum request_status status;
     struct str *slug, *body;
     struct str code; /* the mail that the leg took: {"otp":"..."} */
+    bool lost;       /* its code was handed out before, to a leg that died */
 };
 
 /* The first leg of a run: pending goes on to processing; a run that starts again starts at the beginning. */
@@ -58,6 +59,7 @@ static int decide_begin(struct app *app, const struct request *rq, struct change
     str_reset(b->slug);
     str_add_span(b->slug, slug.s ? slug : SPAN(""));
     str_reset(&b->code);
+    b->lost = false;
     if (rq->guard.run > job->run && !job->call)
         return err_set(err, ERR_STALE, "run %lld of request %s is over", (long long)job->run, rq->hash);
     b->what = BEGIN_ENDED;
@@ -70,7 +72,8 @@ static int decide_begin(struct app *app, const struct request *rq, struct change
         return 0;
     change_guard_int(c, "run", job->run);
     if (job->code == 0) {
-        if (rq->status == REQUEST_PENDING || rq->status == REQUEST_PROCESSING) {
+        bool later = rq->guard.taken > 0; /* a leg with a code has gone on from here */
+        if (!later && (rq->status == REQUEST_PENDING || rq->status == REQUEST_PROCESSING)) {
             begin_first(app, rq, c, b);
             return 1;
         }
@@ -81,8 +84,9 @@ static int decide_begin(struct app *app, const struct request *rq, struct change
     b->what = BEGIN_NOTHING;
     if (rq->status != REQUEST_OTP_VERIFYING || rq->guard.code != job->code)
         return 0;
-    if (rq->guard.taken >= job->code)
-        return 0; /* it was handed out to a leg that died: request_begin reports it lost */
+    b->lost = rq->guard.taken >= job->code;
+    if (b->lost)
+        return 0;
     b->what = BEGIN_CALL;
     c->code = &b->code;
     change_guard_int(c, "taken", job->code);
@@ -123,8 +127,7 @@ int request_begin(struct app *app, const struct job *job, enum request_begin *wh
         b.what = BEGIN_GONE;
         result = 0;
     } else if (result >= 0 && job->code > 0 && !job->call) {
-        bool lost = b.what == BEGIN_NOTHING && b.status == REQUEST_OTP_VERIFYING;
-        if (lost || (b.what == BEGIN_CALL && put_code(&b) < 0))
+        if (b.lost || (b.what == BEGIN_CALL && put_code(&b) < 0))
             result = report_lost(app, hash, &b, &local);
     }
     if (result < 0 && err)

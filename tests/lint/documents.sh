@@ -20,7 +20,7 @@ named() {
     text=$(sed -E 's/\\f[A-Z]//g; s/\\//g' "$@")
     while IFS= read -r word; do
         grep -qE "(^|[^A-Za-z0-9_/{}-])$(printf %s "$word" | sed 's/[][{}.*^$]/\\&/g')($|[^A-Za-z0-9_/{}-])" <<<"$text" ||
-            echo "the $what $word is not named in ${*##*/}"
+            echo "the $what $word is not named in $*"
     done
 }
 

@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lint.sh"
 
 LONGEST=600
-# Longer ones, and why. Unit tests are not counted: one program belongs to one module, and each test stands alone.
+# Longer ones, and why. Tests are not counted: one file belongs to one subject, and each test in it stands alone.
 LONG=('bots/node/package-lock.json made by npm' 'tests/package-lock.json made by npm')
 
 words() {
@@ -22,7 +22,7 @@ machine() {
 
 lengths() {
     local file lines
-    for file in $(tree | grep -vE '\.(svg|png|woff2)$|^tests/unit/test_'); do
+    for file in $(tree | grep -vE '\.(svg|png|woff2)$|^tests/unit/test_|\.test\.mjs$'); do
         lines=$(wc -l <"$file")
         ((lines <= LONGEST)) || printf '%s\n' "${LONG[@]}" | grep -q "^$file " ||
             echo "$file has $lines lines, more than $LONGEST: split it, or name the reason in tests/lint/tree.sh"

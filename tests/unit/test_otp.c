@@ -319,6 +319,118 @@ static void an_ended_request_keeps_no_code(void **state)
     free(exists);
 }
 
+/* What the first leg is told to do when it is taken again. */
+static enum request_begin begin_first_again(char *hash, int run)
+{
+    struct job job = { .id = hash, .request_hash = hash, .run = run, .deaths = 1 };
+    enum request_begin what;
+    enum request_status status;
+    struct str slug = STR_INIT, body = STR_INIT;
+    if (request_begin(house_app(), &job, &what, &status, &slug, &body, &err) < 0)
+        fail_msg("%s", err.text);
+    str_free(&slug);
+    str_free(&body);
+    return what;
+}
+
+static void an_answer_that_comes_after_the_code_does_not_throw_it_away(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    struct str body = STR_INIT;
+    assert_int_equal(otp_require(house_app(), service(), h, 1, &(struct otp_ask){ .message = "reported" }, &err), 1);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), 1);
+    /* the visitor was faster than the bot's answer SMS_SENT */
+    assert_int_equal(otp_require(house_app(), service(), h, 1, &(struct otp_ask){ .handle = SPAN("\"h\"") }, &err), 1);
+    assert_int_equal(house_read(h).status, REQUEST_OTP_VERIFYING);
+    assert_int_equal(begin_leg(hash, 1, 2, &body), BEGIN_CALL);
+    assert_non_null(strstr(body.s, "\"otp\":\"12345\""));
+    assert_non_null(strstr(body.s, "\"otpData\":{\"hash\":\"h\""));
+    str_free(&body);
+}
+
+static void a_code_that_nobody_took_is_not_given_to_the_leg_of_the_next(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    struct str body = STR_INIT;
+    /* a bot that held out for the code gave up just before it came */
+    assert_int_equal(otp_expired(house_app(), service(), h, 1, NULL, &err), 1);
+    clock_test_offset(61000);
+    assert_int_equal(otp_resend(house_app(), service(), h, &err), 1);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("67890"), &err), 1);
+    assert_int_equal(begin_leg(hash, 2, 2, &body), BEGIN_CALL);
+    assert_non_null(strstr(body.s, "\"otp\":\"67890\""));
+    str_free(&body);
+}
+
+static void a_leg_that_comes_back_late_leaves_the_next_code_alone(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    struct str body = STR_INIT;
+    assert_int_equal(begin_leg(hash, 1, 2, &body), BEGIN_CALL);
+    assert_int_equal(otp_wrong(house_app(), service(), h, 2, NULL, &err), 1);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("67890"), &err), 1);
+    assert_int_equal(begin_leg(hash, 1, 3, &body), BEGIN_NOTHING); /* its worker had died before it could end it */
+    assert_int_equal(house_read(h).status, REQUEST_OTP_VERIFYING);
+    assert_int_equal(begin_leg(hash, 2, 3, &body), BEGIN_CALL);
+    assert_non_null(strstr(body.s, "\"otp\":\"67890\""));
+    str_free(&body);
+}
+
+static void a_first_leg_that_comes_back_late_does_not_start_the_work_anew(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    struct str body = STR_INIT;
+    assert_int_equal(begin_leg(hash, 1, 2, &body), BEGIN_CALL);
+    assert_int_equal(request_progress(house_app(), h, 2, 85, NULL, "judging", &err), 1);
+    assert_int_equal(begin_first_again(hash, 2), BEGIN_NOTHING);
+    assert_int_equal(raw_int(house_read(h).doc.field[DOC_PROGRESS], 0), 85);
+    str_free(&body);
+}
+
+static void when_redis_is_full_a_code_is_taken_all_the_same(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    struct str body = STR_INIT;
+    char *before = house_cli("ZSCORE", "peygir:requests:watch", hash, NULL);
+    free(house_cli("CONFIG", "SET", "maxmemory", "1", NULL));
+    int submitted = otp_submit(house_app(), service(), h, SPAN("12345"), &err);
+    enum request_begin what = begin_leg(hash, 1, 2, &body);
+    int wrong = otp_wrong(house_app(), service(), h, 2, NULL, &err), resent;
+    clock_test_offset(61000);
+    resent = otp_resend(house_app(), service(), h, &err);
+    free(house_cli("CONFIG", "SET", "maxmemory", "0", NULL));
+    char *after = house_cli("ZSCORE", "peygir:requests:watch", hash, NULL);
+    assert_int_equal(submitted, 1);
+    assert_int_equal(what, BEGIN_CALL);
+    assert_int_equal(wrong, 1);
+    assert_int_equal(resent, 1);
+    assert_string_not_equal(before, after);
+    free(before);
+    free(after);
+    str_free(&body);
+}
+
+static void an_end_takes_the_request_from_the_watch(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    assert_int_equal(request_cancel(house_app(), h, &err), 1);
+    char *count = house_cli("ZCARD", "peygir:requests:watch", NULL);
+    assert_int_equal(count[0], '0');
+    free(count);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, house_fresh)
@@ -340,6 +452,12 @@ int main(void)
         TEST(a_code_that_nobody_renews_fails_the_request_after_a_minute),
         TEST(a_code_that_no_leg_took_in_time_is_asked_for_again),
         TEST(an_ended_request_keeps_no_code),
+        TEST(an_answer_that_comes_after_the_code_does_not_throw_it_away),
+        TEST(a_code_that_nobody_took_is_not_given_to_the_leg_of_the_next),
+        TEST(a_leg_that_comes_back_late_leaves_the_next_code_alone),
+        TEST(a_first_leg_that_comes_back_late_does_not_start_the_work_anew),
+        TEST(when_redis_is_full_a_code_is_taken_all_the_same),
+        TEST(an_end_takes_the_request_from_the_watch),
     };
     return cmocka_run_group_tests_name("otp", tests, house_setup, house_teardown);
 }
