@@ -67,13 +67,14 @@ show_failures() {
     say "everything it printed: $1 and $3"
 }
 
+# lints BUILD: they are told where the programs are, whose --help and tables they compare with the documents.
 lints() {
     local file log good=0 bad=0 here
     for file in tests/lint/*.sh; do
         [[ -e $file ]] || continue
         log=$LOGS/lint-$(basename "$file" .sh).log
         here=0
-        bash "$file" >"$log" 2>&1 || here=1
+        bash "$file" "$ROOT/.build/$1" >"$log" 2>&1 || here=1
         [[ $(count '^not ok ' "$log") == 0 ]] || here=$(count '^not ok ' "$log")
         ((here == 0)) || show_failures "$log" "$file" "$log"
         ((good += $(count '^ok ' "$log"), bad += here)) || :
@@ -123,9 +124,8 @@ check() {
     mkdir -p "$LOGS" || die "$LOGS cannot be written by $(id -un)"
     rm -f "$LOGS"/*
     npm_packages
-    lints
     [[ $1 != --all ]] || export CHECK_ALL=1
-    try_build release && { unit release; suites release; }
+    try_build release && { lints release; unit release; suites release; }
     if try_build asan --enable-sanitizers=address,undefined; then
         unit asan
         [[ $1 == --all ]] || node_suite journey-asan asan tests/system/journey.test.mjs

@@ -122,8 +122,9 @@ function readyLine({ lines, ended }) {
   });
 }
 
-// start({ env, services, tree }): env are options of Peygir; services(dir) edits a private copy of etc/services.
-export async function start({ env = {}, services, tree } = {}) {
+// start({ env, services, tree, fatal }): env are options of Peygir; services(dir) edits a private copy of etc/services;
+// fatal: programs may break, and stop() does not mind what a sanitizer said about that.
+export async function start({ env = {}, services, tree, fatal = false } = {}) {
   const dir = tempDir();
   const runDir = path.join(dir, 'run');
   const source = tree ?? (services ? copyOfTree(dir, services) : SOURCE);
@@ -132,7 +133,7 @@ export async function start({ env = {}, services, tree } = {}) {
     const run = runCommand(full, { script: path.join(source, 'run') });
     try {
       const base = await readyLine(run);
-      return new Peygir({ base, dir, runDir, env: full, run });
+      return new Peygir({ base, dir, runDir, env: full, run, fatal });
     } catch (error) {
       run.child.kill('SIGTERM');
       await run.ended;
@@ -275,7 +276,13 @@ class Peygir {
 
   // --- the end ---
 
-  async stop() {
+  // Stop ./run and remove the directory: how it ended. Twice is once.
+  stop() {
+    this.stopped ??= this.end();
+    return this.stopped;
+  }
+
+  async end() {
     this.clients.forEach((client) => client.disconnect());
     if (this.run.child.exitCode === null) this.run.child.kill('SIGTERM');
     const end = await Promise.race([this.run.ended, late(STOP_MS)]);
@@ -283,7 +290,9 @@ class Peygir {
       this.run.child.kill('SIGKILL');
       throw new Error(`./run did not stop within ${STOP_MS} ms`);
     }
+    const complaint = this.fatal ? null : this.logs().match(/^.*(Sanitizer|runtime error:)[^]{0,3000}/m);
     fs.rmSync(this.dir, { recursive: true, force: true });
+    if (complaint) throw new Error(`a sanitizer complained:\n${complaint[0]}`);
     return end;
   }
 

@@ -82,6 +82,7 @@ static void check_rows(const struct row *rows, size_t count)
             fail_msg("%s should %stake \"%s\"", rows[i].rules, rows[i].good ? "" : "not ", rows[i].value);
 }
 
+/* Long, for it is the table of the rules. */
 static void each_rule_takes_what_it_should(void **state)
 {
     static const struct row rows[] = {

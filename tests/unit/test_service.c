@@ -98,6 +98,7 @@ static void every_member_is_read(void **state)
     service_free(s);
 }
 
+/* Long, for it is the table of the mistakes. */
 static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
 {
     static const struct {
