@@ -22,8 +22,8 @@ struct change {
     int64_t mail_ttl_ms;
     bool mail_clear;             /* empty the mailbox first */
     struct str *code;            /* not NULL: take the code out of the mailbox into it */
-    struct job_new leg;          /* id NULL: none; pushed unless a job of that id exists */
-    struct span unless_active;   /* nor while this job is being carried out; .s NULL: no condition */
+    struct job_new leg;          /* id NULL: none; its number is a new one */
+    struct span unless_active;   /* not pushed while this job is being carried out; .s NULL: no condition */
     int64_t watch_ms;            /* look at the request again then (request_watch); 0: as it is */
     char *memory[2 * CHANGE_FIELDS + 4]; /* backs the values */
     size_t memory_count;

@@ -282,18 +282,21 @@ static void post_lists(struct app *app, const struct birth *b)
     redis_flush(app->redis);
 }
 
-/* The same submission was made before, its request has expired, and its jobs are still remembered: they go, and the job is pushed. */
+/* The same submission was made before, its request has expired, and its job is still remembered: it goes, and is pushed anew. Its runs are
+ * counted on, so that an old one stays an old one. */
 static int push_anew(struct app *app, const struct birth *b, struct err *err)
 {
-    static const char *const suffixes[] = { "", ".cancel", ".resend.1", ".resend.2", ".resend.3", ".1", ".2", ".3", ".4", ".5" };
+    struct key data = key_job(app->house, SPAN(JOB_QUEUE_DEFAULT), span_of(b->hash));
     redis_use_db(app->redis, app->main_db);
-    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        char id[HASH_SIZE + 16];
-        snprintf(id, sizeof id, "%s%s", b->hash, suffixes[i]);
-        struct key data = key_job(app->house, SPAN(JOB_QUEUE_DEFAULT), span_of(id));
-        redis_postf(app->redis, "DEL %b", data.s, data.len);
-    }
-    struct job_new job = { .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s };
+    const struct reply *run = redis_do(app->redis, err, "HGET %b run", data.s, data.len);
+    if (!run)
+        return -1;
+    struct job_new job = { .id = b->hash,
+                           .type = "service",
+                           .request_hash = b->hash,
+                           .user_id = b->n->user_id.s,
+                           .run = reply_int(run, 0) };
+    redis_postf(app->redis, "DEL %b", data.s, data.len);
     return job_push(app, &job, err) < 0 ? -1 : 0;
 }
 

@@ -186,11 +186,27 @@ static void adopt_ids(const struct request *rq, struct change *c)
     change_text(c, DOC_HASH, rq->hash);
 }
 
+/* What goes into the view as it stands must be the JSON that belongs there. */
+static void mend(const struct request *rq, struct change *c)
+{
+    static const struct {
+        enum document_field field;
+        const char *first, *instead; /* how the value may begin */
+    } rows[] = { { DOC_SERVICE, "\"", "null" },          { DOC_STEP, "\"n", "null" },  { DOC_PROGRESS, "0123456789", "0" },
+                 { DOC_DURATION, "0123456789n", "null" }, { DOC_MESSAGE, "\"n", "null" }, { DOC_ERROR, "{n", "null" } };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct span value = rq->doc.field[rows[i].field];
+        if (value.len > 0 && (!strchr(rows[i].first, value.s[0]) || json_check(value.s, value.len, NULL) < 0))
+            change_json(c, rows[i].field, span_of(rows[i].instead));
+    }
+}
+
 static int decide_adopt(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
 {
     const struct adoption *a = ctx;
     (void)err;
     adopt_ids(rq, c);
+    mend(rq, c);
     if (rq->guard.status.s && request_is_final(rq->status)) {
         change_status(c, rq->status);
         restore_final(c, (struct span){ a->entry.s, a->entry.len }, (struct span){ a->result.s, a->result.len });

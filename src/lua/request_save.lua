@@ -21,8 +21,9 @@ local function may(from, to)
   return from == to or (not ended[from] and (ended[to] or (allowed[from] and allowed[from][to])))
 end
 
+-- Its number is new, so that what lies under its id is of an earlier life of the request.
 local function push_leg(first, count)
-  if redis.call('EXISTS', KEYS[7]) == 1 then return end
+  redis.call('DEL', KEYS[7])
   if ARGV[16] ~= '' and redis.call('ZSCORE', KEYS[6], ARGV[16]) then return end
   local fields = {unpack(ARGV, first, first + count - 1)}
   fields[count + 1] = 'created_at'

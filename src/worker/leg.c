@@ -212,7 +212,8 @@ static int look_at_repeat(struct app *app, struct leg *leg, struct err *err)
     if (found == 0)
         return leg_ends(leg, JOB_CANCELLED, "expired");
     leg->service = services_find(app->house->services, request_slug(&rq));
-    if (rq.status != REQUEST_PROCESSING) /* while a code is waited for or judged, nothing of it is repeated */
+    /* While a code is waited for or judged, or a later leg is at work, nothing of it is repeated. */
+    if (rq.status != REQUEST_PROCESSING || rq.guard.taken > leg->job.code)
         return 1;
     if (leg_past_repeat(leg, &rq))
         return leg_is_interrupted(app, leg, 0, err);

@@ -210,6 +210,11 @@ export class Person {
     return this.page.evaluate(() => ({ language: document.documentElement.lang, direction: document.documentElement.dir }));
   }
 
+  // A text that everybody can see; the live region is for those who listen.
+  shown(text) {
+    return this.page.locator(':not([role=status])').getByText(text, { exact: true }).filter({ visible: true }).first();
+  }
+
   text() {
     return this.page.locator('main').innerText();
   }

@@ -305,6 +305,9 @@ static void a_code_that_no_leg_took_in_time_is_asked_for_again(void **state)
     struct request rq = house_read(h);
     assert_int_equal(rq.status, REQUEST_OTP_REQUIRED);
     assert_true(span_is(rq.doc.field[DOC_MESSAGE], "\"messages.code_lost\""));
+    clock_test_offset(190000); /* and nobody does */
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    assert_int_equal(house_read(h).status, REQUEST_FAILED);
 }
 
 static void an_ended_request_keeps_no_code(void **state)
@@ -420,12 +423,29 @@ static void when_redis_is_full_a_code_is_taken_all_the_same(void **state)
     str_free(&body);
 }
 
+/* The same submission again, after the request expired: its jobs are still remembered. */
+static void a_leg_of_an_earlier_life_of_the_request_is_not_in_the_way(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], data[128];
+    struct span h = asked("k", hash);
+    snprintf(data, sizeof data, "peygir:task:data:%s.1", hash);
+    free(house_cli("HSET", data, "status", "completed", "run", "7", NULL));
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), 1);
+    char *status = house_cli("HGET", data, "status", NULL), *first = house_cli("LINDEX", "peygir:task:queue", "0", NULL);
+    assert_memory_equal(status, "pending", 7);
+    assert_memory_equal(first + HASH_LEN, ".1", 2);
+    free(status);
+    free(first);
+}
+
 static void an_end_takes_the_request_from_the_watch(void **state)
 {
     (void)state;
     char hash[HASH_SIZE];
     struct span h = asked("k", hash);
     assert_int_equal(request_cancel(house_app(), h, &err), 1);
+    house_read(h); /* what was posted goes out with the next exchange */
     char *count = house_cli("ZCARD", "peygir:requests:watch", NULL);
     assert_int_equal(count[0], '0');
     free(count);
@@ -457,6 +477,7 @@ int main(void)
         TEST(a_leg_that_comes_back_late_leaves_the_next_code_alone),
         TEST(a_first_leg_that_comes_back_late_does_not_start_the_work_anew),
         TEST(when_redis_is_full_a_code_is_taken_all_the_same),
+        TEST(a_leg_of_an_earlier_life_of_the_request_is_not_in_the_way),
         TEST(an_end_takes_the_request_from_the_watch),
     };
     return cmocka_run_group_tests_name("otp", tests, house_setup, house_teardown);

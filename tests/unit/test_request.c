@@ -112,9 +112,10 @@ static void a_submission_repeated_after_its_request_expired_is_carried_out_again
     snprintf(guard, sizeof guard, "{local_request:%s}:guard", hash);
     snprintf(data, sizeof data, "peygir:task:data:%s", hash);
     free(house_cli("DEL", document, guard, "peygir:task:queue", NULL));
-    free(house_cli("HSET", data, "status", "completed", NULL));
+    free(house_cli("HSET", data, "status", "completed", "run", "4", NULL));
     house_request("k1", hash);
     expect_cli(hash, house_cli("LRANGE", "peygir:task:queue", "0", "-1", NULL));
+    expect_cli("4", house_cli("HGET", data, "run", NULL)); /* runs go on: an old one stays an old one */
 }
 
 static void add_hash(void *ctx, const struct request *rq)
@@ -368,6 +369,30 @@ static void a_stale_bot_cannot_revive_an_ended_request(void **state)
     assert_true(span_is(rq.doc.field[DOC_PROGRESS], "100"));
 }
 
+static void what_a_bot_wrote_never_spoils_the_view(void **state)
+{
+    (void)state;
+    static const char *const written[][2] = { { "\"step\":\"initializing\"", "\"step\":[1,}" },
+                                              { "\"progress\":0", "\"progress\":\"ten\"" },
+                                              { "\"messages.started\"", "{\"a\":1}" },
+                                              { "\"error_data\":null", "\"error_data\":{\"code\":nil}" } };
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    struct str view = STR_INIT;
+    for (size_t i = 0; i < ARRAY_LEN(written); i++) {
+        write_as_bot(hash, written[i][0], written[i][1]);
+        struct request rq = house_read(h);
+        str_reset(&view);
+        view_add(&view, &rq, NULL, NULL);
+        if (json_check(view.s, view.len, &err) < 0)
+            fail_msg("%s: %s", written[i][1], err.text);
+    }
+    expect_field(h, DOC_STEP, "null");
+    expect_field(h, DOC_MESSAGE, "null");
+    expect_field(h, DOC_PROGRESS, "0");
+    str_free(&view);
+}
+
 static void a_bot_cannot_give_a_request_to_somebody_else(void **state)
 {
     (void)state;
@@ -516,6 +541,94 @@ static void the_watch_pushes_a_missing_job(void **state)
     assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 0);
 }
 
+/* Requests whose jobs are missing, looked at by the watch. */
+static void make_jobless(char hash[][HASH_SIZE], int count)
+{
+    for (int i = 0; i < count; i++) {
+        char key[16], data[128];
+        snprintf(key, sizeof key, "k%d", i);
+        house_request(key, hash[i]);
+        snprintf(data, sizeof data, "peygir:task:data:%s", hash[i]);
+        free(house_cli("DEL", "peygir:task:queue", data, NULL));
+    }
+    clock_test_offset(16000);
+}
+
+static void a_document_that_cannot_be_read_does_not_stop_the_watch(void **state)
+{
+    (void)state;
+    char hash[3][HASH_SIZE], document[128];
+    make_jobless(hash, 3);
+    for (int i = 0; i < 2; i++) {
+        snprintf(document, sizeof document, "local_request:%s", hash[i]);
+        free(house_cli("SET", document, "no JSON", NULL));
+    }
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), -1);
+    assert_non_null(strstr(err.text, "not a JSON object"));
+    expect_cli(hash[2], house_cli("LRANGE", "peygir:task:queue", "0", "-1", NULL));
+}
+
+static void the_watch_goes_on_when_redis_is_full(void **state)
+{
+    (void)state;
+    char hash[2][HASH_SIZE], waiting[HASH_SIZE];
+    make_jobless(hash, 2);
+    clock_test_offset(0);
+    struct span h = house_processing("w", waiting);
+    assert_int_equal(otp_require(house_app(), house_service("credit-score-rating"), h, 1, &(struct otp_ask){ .length = 5 }, &err), 1);
+    clock_test_offset(200000);
+    free(house_cli("CONFIG", "SET", "maxmemory", "1", NULL));
+    int first = request_watch(house_app(), house_app()->house->services, &err);
+    int second = request_watch(house_app(), house_app()->house->services, &err);
+    free(house_cli("CONFIG", "SET", "maxmemory", "0", NULL));
+    assert_int_equal(first, 3); /* a push that is refused is no failure of the watch */
+    assert_int_equal(second, 0);
+    assert_int_equal(house_read(h).status, REQUEST_FAILED);
+}
+
+static void a_request_that_nobody_works_on_any_more_fails(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], data[128];
+    struct span h = house_processing("k", hash);
+    clock_test_offset(80000);
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    expect_field(h, DOC_STATUS, "\"processing\"");
+    snprintf(data, sizeof data, "peygir:task:data:%s", hash);
+    free(house_cli("HSET", data, "status", "failed", NULL));
+    clock_test_offset(160000);
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_FAILED);
+    assert_non_null(memmem(rq.doc.field[DOC_ERROR].s, rq.doc.field[DOC_ERROR].len, "\"interrupted\"", 13));
+}
+
+static void a_request_whose_job_ended_before_it_was_begun_fails(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], data[128];
+    struct span h = house_request("k", hash);
+    snprintf(data, sizeof data, "peygir:task:data:%s", hash);
+    free(house_cli("HSET", data, "status", "failed", NULL));
+    free(house_cli("DEL", "peygir:task:queue", NULL));
+    clock_test_offset(16000);
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    expect_field(h, DOC_STATUS, "\"failed\"");
+}
+
+static void what_a_bot_works_on_without_a_job_is_left_to_it(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], data[128];
+    struct span h = house_request("k", hash);
+    snprintf(data, sizeof data, "peygir:task:data:%s", hash);
+    free(house_cli("DEL", "peygir:task:queue", data, NULL));
+    assert_int_equal(request_progress(house_app(), h, 0, 10, NULL, NULL, &err), 1);
+    clock_test_offset(80000);
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    expect_field(h, DOC_STATUS, "\"processing\"");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, house_fresh)
@@ -540,6 +653,7 @@ int main(void)
         TEST(history_keeps_the_newest_hundred_entries),
         TEST(what_a_bot_wrote_by_itself_is_recorded_by_who_finds_it),
         TEST(a_stale_bot_cannot_revive_an_ended_request),
+        TEST(what_a_bot_wrote_never_spoils_the_view),
         TEST(a_bot_cannot_give_a_request_to_somebody_else),
         TEST(a_bot_that_asks_for_the_code_by_itself_gets_the_gaps_filled),
         TEST(a_bot_may_ask_for_the_code_before_any_progress_was_seen),
@@ -549,6 +663,11 @@ int main(void)
         TEST(a_recovered_job_starts_again_at_the_beginning_under_its_own_run),
         TEST(an_ended_or_expired_request_is_not_called_for),
         TEST(the_watch_pushes_a_missing_job),
+        TEST(a_document_that_cannot_be_read_does_not_stop_the_watch),
+        TEST(the_watch_goes_on_when_redis_is_full),
+        TEST(a_request_that_nobody_works_on_any_more_fails),
+        TEST(a_request_whose_job_ended_before_it_was_begun_fails),
+        TEST(what_a_bot_works_on_without_a_job_is_left_to_it),
     };
     return cmocka_run_group_tests_name("request", tests, house_setup, house_teardown);
 }
