@@ -194,6 +194,14 @@ static char *payload_text(struct span raw)
     return str_take(&out, NULL);
 }
 
+/* Anybody may write a job's hash: no number of it may overflow what is computed with it (times in ms are the largest). */
+static int64_t clamped(int64_t n)
+{
+    const int64_t most = INT64_C(1) << 48;
+
+    return n < 0 ? 0 : n > most ? most : n;
+}
+
 static void read_field(struct job *job, struct span name, const struct reply *value, struct str *rest)
 {
     const struct field_row *row = find_field(name);
@@ -211,7 +219,7 @@ static void read_field(struct job *job, struct span name, const struct reply *va
     if (row->kind == FIELD_TEXT && !*(char **)at)
         *(char **)at = xmemdupz(text.s, text.len);
     else if (row->kind == FIELD_INT)
-        *(int64_t *)at = reply_int(value, 0);
+        *(int64_t *)at = clamped(reply_int(value, 0));
     else if (row->kind == FIELD_PAYLOAD && !job->payload)
         job->payload = payload_text(text);
 }

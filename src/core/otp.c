@@ -129,6 +129,34 @@ int otp_require(struct app *app, const struct service *service, struct span hash
     return change_make(app, hash, run, decide_require, &(struct require){ service, ask }, err);
 }
 
+/* Another code is on its way: what the bot tells about it stands in the place of what it told about the one before. */
+static int decide_resent(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct require *r = ctx;
+    (void)app;
+    (void)err;
+    if (rq->status != REQUEST_OTP_REQUIRED)
+        return 0;
+    struct otp_text t = get_otp_data(rq, r->service);
+    if (r->ask->handle.s && !span_is(r->ask->handle, "null"))
+        t.handle = r->ask->handle;
+    if (r->ask->length > 0 && r->ask->length <= CODE_MAX)
+        t.length = r->ask->length;
+    if (r->ask->expiry_s > 0) {
+        t.until_ms = rq->now_ms + r->ask->expiry_s * 1000;
+        set_until(c, rq, t.until_ms);
+    }
+    set_otp_data(c, &t);
+    if (r->ask->message)
+        change_text(c, DOC_MESSAGE, r->ask->message);
+    return 1;
+}
+
+int otp_resent(struct app *app, const struct service *service, struct span hash, const struct otp_ask *ask, struct err *err)
+{
+    return change_make(app, hash, 0, decide_resent, &(struct require){ service, ask }, err);
+}
+
 /* What one of the bot's "no"s means. */
 struct refusal {
     const struct service *service;
@@ -174,16 +202,24 @@ static int decide_refuse(struct app *app, const struct request *rq, struct chang
     return 1;
 }
 
+/* The bot's word is about a code that a leg took. A newer one that lies in the mailbox is not judged by it: then the word is a
+ * repetition, its first answer got lost. */
+static int decide_judged(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    bool newer = rq->status == REQUEST_OTP_VERIFYING && rq->guard.taken > 0 && rq->guard.taken < rq->guard.code;
+    return newer ? 0 : decide_refuse(app, rq, c, ctx, err);
+}
+
 int otp_wrong(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err)
 {
     struct refusal r = { service, message, "messages.code_wrong", "messages.code_ask_new", "otp_tries", true };
-    return change_make(app, hash, run, decide_refuse, &r, err);
+    return change_make(app, hash, run, decide_judged, &r, err);
 }
 
 int otp_expired(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err)
 {
     struct refusal r = { service, message, NULL, "messages.code_expired", "otp_expired", false };
-    return change_make(app, hash, run, decide_refuse, &r, err);
+    return change_make(app, hash, run, decide_judged, &r, err);
 }
 
 static int decide_lost(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)

@@ -14,6 +14,9 @@ struct otp_ask {
 /* The bot needs a code. processing (or otp_verifying, when a leg has the code: another one) -> otp_required. Asked for already (otp_required,
  * or an entered code that no leg has taken): fills gaps only. 1, 0, -1. */
 int otp_require(struct app *app, const struct service *service, struct span hash, int64_t run, const struct otp_ask *ask, struct err *err);
+/* The bot's answer to being asked for another code: its handle, expiry, length and message take the place of the old ones.
+ * 1; 0 no code is waited for any more; -1. */
+int otp_resent(struct app *app, const struct service *service, struct span hash, const struct otp_ask *ask, struct err *err);
 /* The bot says the code is wrong, or expired. Back to otp_required, or failed `otp_tries` / `otp_lost` when nothing is left. */
 int otp_wrong(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err);
 int otp_expired(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err);

@@ -306,15 +306,17 @@ static int take_birth(struct app *app, const struct birth *b, struct err *err)
     size_t count;
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
+    const struct reply *made = &replies[count - 2];
+    bool is_made = made->count == 2 && made->item[0].integer == 1;
+    if (is_made)
+        post_lists(app, b); /* also when the push is refused: the same submission finds the request, the watch its job */
     for (size_t i = 0; i < count; i++)
         if (redis_reply_ok(&replies[i], err) < 0)
             return -1;
-    const struct reply *made = &replies[count - 2];
     if (made->count != 2)
         return err_set(err, ERR_FAILED, "request_create.lua gave an answer that is not known here");
-    if (made->item[0].integer == 1) {
+    if (is_made) {
         bool pushed = replies[count - 1].integer == 1;
-        post_lists(app, b);
         return pushed || push_anew(app, b, err) == 0 ? 1 : -1;
     }
     if (b->n->key_is_exclusive && !span_is(reply_text(&made->item[1]), b->values))

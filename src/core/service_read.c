@@ -338,7 +338,7 @@ static int read_results(const struct jread *in, struct service *s, struct err *e
 static int read_code(const struct jread *in, struct service_code *c, struct err *err)
 {
     struct jread at = jread_member(in, "code");
-    struct jread per_request = jread_member(&at, "tries_per_request");
+    struct jread per_request = jread_member(&at, "tries_per_request"), cooldown = jread_member(&at, "resend_cooldown");
 
     *c = (struct service_code){ .used = at.obj != NULL, .length = 5, .seconds = 120, .tries_code = 3,
                                 .tries_request = 5, .cooldown_s = 60, .resends = 3 };
@@ -356,6 +356,9 @@ static int read_code(const struct jread *in, struct service_code *c, struct err 
     if (c->tries_request < c->tries_code)
         return jread_fail(&per_request, err, "is %d; it must be tries_per_code, %d, at least.", c->tries_request,
                           c->tries_code);
+    /* Otherwise a request would be given up (a minute after its code expired) before another code could be asked for. */
+    if (c->cooldown_s > c->seconds + 30)
+        return jread_fail(&cooldown, err, "is %d; it must be at most 30 more than seconds, %d.", c->cooldown_s, c->seconds);
     return 0;
 }
 

@@ -204,15 +204,18 @@ static int again_or_failed(struct leg *leg, bool may_repeat)
     return leg_ends(leg, JOB_FAILED, error);
 }
 
-/* A call on the side asked for another code: its handle and expiry fill what is not known yet. */
-static int fill_code(struct app *app, struct leg *leg, const struct answer *answer, struct err *err)
+/* A call on the side asked for another code, and the bot told about it. */
+static int take_resent(struct app *app, struct leg *leg, const struct answer *answer, struct err *err)
 {
     const struct otp_ask ask = { answer->handle, answer->expiry_s, answer->length, said(answer) };
     struct request rq;
-    int found = request_read(app, leg_hash(leg), &rq, err);
-    if (found > 0 && rq.status == REQUEST_OTP_REQUIRED)
-        found = otp_require(app, leg->service, leg_hash(leg), 0, &ask, err);
-    return found < 0 ? leg_refused(app, leg, err) : leg_ends(leg, JOB_COMPLETED, NULL);
+    if (request_read(app, leg_hash(leg), &rq, err) < 0)
+        return leg_refused(app, leg, err);
+    const struct service *service = services_find(app->house->services, request_slug(&rq));
+    int done = otp_resent(app, service, leg_hash(leg), &ask, err);
+    if (done < 0 && err->kind != ERR_FINAL && err->kind != ERR_NOT_FOUND)
+        return leg_refused(app, leg, err);
+    return leg_ends(leg, JOB_COMPLETED, NULL);
 }
 
 static int judge_plain(struct app *app, struct leg *leg, struct err *err)
@@ -225,7 +228,7 @@ static int judge_plain(struct app *app, struct leg *leg, struct err *err)
         return again_or_failed(leg, answer.retryable);
     }
     if (leg->job.call && answer.has_otp)
-        return fill_code(app, leg, &answer, err);
+        return take_resent(app, leg, &answer, err);
     return leg_ends(leg, JOB_COMPLETED, NULL);
 }
 

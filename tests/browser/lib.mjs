@@ -212,7 +212,7 @@ export class Person {
 
   // A text that everybody can see; the live region is for those who listen.
   shown(text) {
-    return this.page.locator(':not([role=status])').getByText(text, { exact: true }).filter({ visible: true }).first();
+    return this.page.getByText(text, { exact: true }).and(this.page.locator(':not([role=status])')).filter({ visible: true }).first();
   }
 
   text() {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Connection, RESPONDER, TYPE, begin, exchange, pair, params, record, request, stdin, stream, variables } from '../lib/fcgi.mjs';
-import { isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { start } from '../lib/peygir.mjs';
 
 const OCR = 'document-ocr';
 const SCAN = { file_id: 'scan-1', language: 'fa' };

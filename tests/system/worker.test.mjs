@@ -1,9 +1,12 @@
 // worker.test.mjs: workers that die, stop or hang in the middle of a call; the request always ends honestly.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Bot } from '../lib/bot.mjs';
 import { CREDIT, GOOD, OCR, resultPath } from '../lib/demo.mjs';
-import { LONG, freePort, isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { BUILD, LONG, freePort, isAlive, start, waitFor } from '../lib/peygir.mjs';
 
 const LEASE_MS = 15_000;
 const RECOVERED_MS = 20_000;
@@ -160,14 +163,14 @@ describe('a worker is killed in the middle of a call', () => {
     const hash = await ask(visitor, (call) => calls.push(call));
     await waitFor(() => calls.length === 1);
     const old = peygir.kill('worker', 'SIGSTOP');
-    const { command, BUILD } = await import('../lib/peygir.mjs');
-    const second = command(`${BUILD}/peygir-worker`, ['--config', peygir.file('peygir.env')], { timeout: 60_000 });
+    const second = spawn(path.join(BUILD, 'peygir-worker'), ['--config', peygir.file('peygir.env')], { stdio: 'ignore' });
     await waitFor(() => calls.length === 2, { timeout: 30_000, what: 'the other worker to take it' });
     process.kill(old, 'SIGCONT');
     calls[0].success({ from: 'the dead' });
     await new Promise((resolve) => calls[0].res.once('close', resolve));
     calls[1].success({ from: 'the living' });
     assert.deepEqual((await peygir.status(hash, 'completed')).result_data, { from: 'the living' });
-    void second;
+    second.kill('SIGTERM');
+    assert.deepEqual(await once(second, 'exit'), [0, null]);
   });
 });

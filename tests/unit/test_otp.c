@@ -451,6 +451,38 @@ static void an_end_takes_the_request_from_the_watch(void **state)
     free(count);
 }
 
+static void the_answer_to_a_resend_takes_the_place_of_the_old_code(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = asked("k", hash);
+    clock_test_offset(61000);
+    assert_int_equal(otp_resend(house_app(), service(), h, &err), 1);
+    struct otp_ask answer = { .handle = SPAN("\"second-handle\""), .expiry_s = 300, .length = 6, .message = "another one" };
+    assert_int_equal(otp_resent(house_app(), service(), h, &answer, &err), 1);
+    struct request rq = house_read(h);
+    assert_true(span_is(document_otp(&rq.doc, "hash"), "\"second-handle\""));
+    assert_true(span_is(rq.doc.field[DOC_MESSAGE], "\"another one\""));
+    assert_in_range(look(h).expires_in_s, 298, 300);
+    assert_int_equal(look(h).length, 6);
+}
+
+static void a_repeated_word_about_an_older_code_does_not_count_for_the_newer(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = entered("k", hash);
+    struct str body = STR_INIT;
+    assert_int_equal(begin_leg(hash, 1, 2, &body), BEGIN_CALL);
+    assert_int_equal(otp_wrong(house_app(), service(), h, 2, NULL, &err), 1);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("22222"), &err), 1);
+    assert_int_equal(otp_wrong(house_app(), service(), h, 2, NULL, &err), 0);
+    struct request rq = house_read(h);
+    assert_int_equal(rq.status, REQUEST_OTP_VERIFYING);
+    assert_int_equal(rq.guard.tries, 1);
+    str_free(&body);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, house_fresh)
@@ -479,6 +511,8 @@ int main(void)
         TEST(when_redis_is_full_a_code_is_taken_all_the_same),
         TEST(a_leg_of_an_earlier_life_of_the_request_is_not_in_the_way),
         TEST(an_end_takes_the_request_from_the_watch),
+        TEST(the_answer_to_a_resend_takes_the_place_of_the_old_code),
+        TEST(a_repeated_word_about_an_older_code_does_not_count_for_the_newer),
     };
     return cmocka_run_group_tests_name("otp", tests, house_setup, house_teardown);
 }
