@@ -312,6 +312,20 @@ bool raw_string(struct span value, struct str *out)
     return false;
 }
 
+/* Most numbers by far: digits only, too few to overflow. */
+static bool plain_digits(struct span value, long long *n)
+{
+    if (value.len == 0 || value.len > 18 || (value.s[0] == '0' && value.len > 1))
+        return false;
+    *n = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.s[i] < '0' || value.s[i] > '9')
+            return false;
+        *n = *n * 10 + (value.s[i] - '0');
+    }
+    return true;
+}
+
 int64_t raw_int(struct span value, int64_t fallback)
 {
     char text[64], *stop;
@@ -322,6 +336,8 @@ int64_t raw_int(struct span value, int64_t fallback)
 
     if (!value.s || value.len >= sizeof(text))
         return fallback;
+    if (plain_digits(value, &n))
+        return n;
     end = jscan_number(value.s, value.s + value.len, &whole);
     if (!end || end != value.s + value.len)
         return fallback;

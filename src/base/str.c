@@ -45,27 +45,6 @@ char *str_take(struct str *b, size_t *len)
     return s;
 }
 
-void str_add(struct str *b, const void *data, size_t len)
-{
-    str_grow(b, len);
-    if (len)
-        memcpy(b->s + b->len, data, len);
-    b->len += len;
-    b->s[b->len] = '\0';
-}
-
-void str_adds(struct str *b, const char *s)
-{
-    str_add(b, s, strlen(s));
-}
-
-void str_addc(struct str *b, char c)
-{
-    str_grow(b, 1);
-    b->s[b->len++] = c;
-    b->s[b->len] = '\0';
-}
-
 void str_addf(struct str *b, const char *fmt, ...)
 {
     va_list ap, again;

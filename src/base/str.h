@@ -17,9 +17,24 @@ void str_reset(struct str *b);           /* length 0, memory kept */
 void str_grow(struct str *b, size_t extra); /* room for `extra` more bytes */
 char *str_take(struct str *b, size_t *len); /* hands the memory to the caller (free()); len may be NULL */
 
-void str_add(struct str *b, const void *data, size_t len); /* raw */
-void str_adds(struct str *b, const char *s);                /* raw, NUL-terminated */
-void str_addc(struct str *b, char c);
+/* These three are most of what an answer is made with: inline, so that the length of a literal costs nothing. */
+static inline void str_add(struct str *b, const void *data, size_t len) /* raw */
+{
+    if (len >= b->cap - b->len) /* also when nothing is allocated: 0 >= 0 */
+        str_grow(b, len);
+    if (len)
+        memcpy(b->s + b->len, data, len);
+    b->len += len;
+    b->s[b->len] = '\0';
+}
+static inline void str_adds(struct str *b, const char *s) /* raw, NUL-terminated */
+{
+    str_add(b, s, strlen(s));
+}
+static inline void str_addc(struct str *b, char c)
+{
+    str_add(b, &c, 1);
+}
 void str_addf(struct str *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_add_int(struct str *b, long long n); /* decimal; faster than str_addf */
 
@@ -36,6 +51,7 @@ struct span {
     size_t len;
 };
 #define SPAN(literal) ((struct span){ (literal), sizeof(literal) - 1 })
+#define SPAN_INIT(literal) { (literal), sizeof(literal) - 1 } /* in static tables */
 static inline struct span span_of(const char *s) { return (struct span){ s, s ? strlen(s) : 0 }; }
 static inline int span_eq(struct span a, struct span b)
 {

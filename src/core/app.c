@@ -1,6 +1,7 @@
 /* app.c: the definitions of a process and the connections of its threads. */
 #include "core/app.h"
 
+#include "core/keys.h"
 #include "core/locale.h"
 #include "core/options.h"
 #include "core/secret.h"
@@ -54,6 +55,7 @@ int house_open(struct house *h, const struct settings *settings, unsigned what, 
     h->task_data = options_key(settings, OPT_REDIS_TASK_DATA_PREFIX);
     h->session_prefix = options_key(settings, OPT_REDIS_SESSION_PREFIX);
     h->request_ttl_s = (int)settings_int(settings, OPT_PEYGIR_REQUEST_TTL);
+    h->plain_session_keys = settings_word(settings, OPT_SESSION_KEYS) == SESSION_KEYS_PLAIN;
     if (load_definitions(h, what, err) < 0 || open_servers(h, client_name, command_ms, err) < 0) {
         house_close(h);
         return -1;

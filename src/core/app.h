@@ -24,6 +24,7 @@ struct house {
     char *task_data;                /* prefix of its hashes, without the last colon */
     char *session_prefix;           /* without the last colon */
     int request_ttl_s;
+    bool plain_session_keys;        /* SESSION_KEYS=plain */
 };
 
 enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4 };

@@ -140,7 +140,7 @@ struct key key_session(const struct house *h, struct span token)
 {
     char hex[DIGEST_HEX_SIZE];
 
-    if (settings_word(h->settings, OPT_SESSION_KEYS) == SESSION_KEYS_PLAIN)
+    if (h->plain_session_keys)
         return join(span_of(h->session_prefix), SPAN(":"), token);
     digest_sha256_hex(token.s, token.len, hex);
     return join(span_of(h->session_prefix), SPAN(":"), span_of(hex));

@@ -9,7 +9,7 @@
 #include "core/view.h"
 #include "scripts.h"
 
-enum { RENEW_AFTER_MS = 10000, OWN_REQUESTS = 50, LISTED_REQUESTS = 10000, QUEUE_LOOK = 1000, NEW_WATCH_MS = 15000 };
+enum { RENEW_AFTER_MS = 10000, OWN_REQUESTS = 50, LISTED_REQUESTS = 10000, QUEUE_LOOK = 1000, NEW_WATCH_MS = 15000, READ_AGAIN_MS = 700 };
 
 /* --- the states --- */
 
@@ -57,7 +57,6 @@ bool request_may(enum request_status from, enum request_status to)
 void request_queue(struct app *app, struct span hash)
 {
     struct key document = key_document(hash), guard = key_guard(hash), events = key_events(hash);
-    struct key queue = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "queue");
     struct redis *r = app->redis;
     struct span get_guard[2 + GUARD_FIELDS] = { SPAN("HMGET"), key_span(&guard) };
     for (size_t i = 0; i < GUARD_FIELDS; i++)
@@ -67,8 +66,14 @@ void request_queue(struct app *app, struct span hash)
     redis_queue(r, ARRAY_LEN(get_guard), get_guard);
     redis_queue(r, 3, (const struct span[]){ SPAN("LINDEX"), key_span(&events), SPAN("-1") });
     redis_queue(r, 2, (const struct span[]){ SPAN("PTTL"), key_span(&document) });
-    redis_queue(r, 7, (const struct span[]){ SPAN("LPOS"), key_span(&queue), hash, SPAN("RANK"), SPAN("-1"), SPAN("MAXLEN"), SPAN("1000") });
-    redis_queue(r, 2, (const struct span[]){ SPAN("LLEN"), key_span(&queue) });
+}
+
+void request_queue_place(struct app *app, struct span hash)
+{
+    struct key queue = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "queue");
+    redis_use_db(app->redis, app->main_db);
+    redis_queue(app->redis, 7, (const struct span[]){ SPAN("LPOS"), key_span(&queue), hash, SPAN("RANK"), SPAN("-1"), SPAN("MAXLEN"), SPAN("1000") });
+    redis_queue(app->redis, 2, (const struct span[]){ SPAN("LLEN"), key_span(&queue) });
 }
 
 static struct span unquoted(struct span json)
@@ -88,13 +93,14 @@ static void take_guard(const struct reply *reply, struct guard *guard)
         guard_set(guard, i, reply_text(&reply->item[i]));
 }
 
-static void take_place(const struct reply *index, const struct reply *length, struct request *rq)
+void request_take_place(const struct reply replies[PLACE_REPLIES], struct request *rq)
 {
-    int64_t waiting = reply_int(length, 0);
+    const struct reply *index = &replies[0];
+    int64_t waiting = reply_int(&replies[1], 0);
     rq->ahead = index->type == REPLY_INT ? waiting - 1 - index->integer : -1;
     if (index->type == REPLY_INT && rq->ahead < 0)
         rq->ahead = 0; /* the list moved between the two commands */
-    rq->beyond = index->type != REPLY_INT && waiting > QUEUE_LOOK;
+    rq->beyond = index->type == REPLY_NIL && waiting > QUEUE_LOOK;
 }
 
 int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err)
@@ -104,7 +110,7 @@ int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], 
             return -1;
     if (replies[0].type == REPLY_NIL || hash.len != HASH_LEN)
         return 0;
-    *rq = (struct request){ .ttl_ms = reply_int(&replies[3], 0), .now_ms = clock_ms() };
+    *rq = (struct request){ .ttl_ms = reply_int(&replies[3], 0), .ahead = -1, .now_ms = clock_ms() };
     memcpy(rq->hash, hash.s, HASH_LEN);
     if (document_read(reply_text(&replies[0]), &rq->doc, err) < 0) {
         if (err)
@@ -112,7 +118,6 @@ int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], 
         return err_prefix(err, "request %s", rq->hash);
     }
     take_guard(&replies[1], &rq->guard);
-    take_place(&replies[4], &replies[5], rq);
     *foreign = !document_entry_is(&rq->doc, reply_text(&replies[2]));
     int written = request_status_parse(unquoted(rq->doc.field[DOC_STATUS]));
     int guarded = rq->guard.status.s ? request_status_parse(rq->guard.status) : -1;
@@ -125,7 +130,8 @@ int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], 
 
 int request_read(struct app *app, struct span hash, struct request *rq, struct err *err)
 {
-    for (int attempt = 0; attempt < 3; attempt++) {
+    int64_t until_ms = clock_mono_ms() + READ_AGAIN_MS;
+    do {
         const struct reply *replies;
         size_t count;
         bool foreign = false;
@@ -137,7 +143,7 @@ int request_read(struct app *app, struct span hash, struct request *rq, struct e
             return found;
         if (request_adopt(app, hash, err) < 0)
             return err && err->kind == ERR_NOT_FOUND ? 0 : -1;
-    }
+    } while (clock_mono_ms() < until_ms);
     return err_set(err, ERR_FULL, "request %.*s is being rewritten faster than it can be read; try again", (int)hash.len, hash.s);
 }
 

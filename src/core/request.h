@@ -65,11 +65,15 @@ struct request {
 };
 
 /* --- reading: REQUEST_REPLIES commands of the caller's exchange on app->redis, in the main database --- */
-#define REQUEST_REPLIES 6
+#define REQUEST_REPLIES 4
 void request_queue(struct app *app, struct span hash);
 /* 1: *rq filled; 0: there is none; -1. A document changed past the guard sets *foreign: call request_adopt() and read again. */
 int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err);
-/* Both, adopting when needed: one round trip usually. 1, 0, -1. */
+/* The place in the queue, for who shows it: PLACE_REPLIES further commands. Without them rq->ahead is -1. */
+#define PLACE_REPLIES 2
+void request_queue_place(struct app *app, struct span hash);
+void request_take_place(const struct reply replies[PLACE_REPLIES], struct request *rq);
+/* Both without the place, adopting when needed: one round trip usually. 1, 0, -1. */
 int request_read(struct app *app, struct span hash, struct request *rq, struct err *err);
 /* Record what somebody wrote past the guard: revision, history, message; the guard wins over what it must. 0 or -1. */
 int request_adopt(struct app *app, struct span hash, struct err *err);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/rnd.h"
 #include "base/utf8.h"
+#include "core/args.h"
 #include "core/keys.h"
 #include "core/options.h"
 #include "core/secret.h"
@@ -124,8 +125,7 @@ void session_queue(struct app *app, struct span token)
 {
     const struct key k = key_session(app->house, token);
 
-    redis_queuef(session_redis(app), "GET %b", k.s, k.len);
-    redis_queuef(app->session_redis, "PTTL %b", k.s, k.len);
+    redis_queue(session_redis(app), 2, (const struct span[]){ SPAN("GET"), key_span(&k) });
 }
 
 enum member { MEMBER_USER, MEMBER_ROLE, MEMBER_OWNER, MEMBER_CREATED, MEMBER_ACTIVE, MEMBERS };
@@ -141,6 +141,11 @@ static bool copy_text(struct span value, char *out, size_t size)
     out[0] = '\0';
     if (!value.s || span_is(value, "null"))
         return true;
+    if (value.len >= 2 && value.len - 2 < size && value.s[0] == '"' && !memchr(value.s, '\\', value.len)) {
+        memcpy(out, value.s + 1, value.len - 2);
+        out[value.len - 2] = '\0';
+        return !memchr(out, '\0', value.len - 2);
+    }
     str_reset(&text);
     is_number = value.s[0] == '-' || (value.s[0] >= '0' && value.s[0] <= '9');
     if (is_number)
@@ -230,12 +235,11 @@ int session_take(struct app *app, struct span token, const struct reply replies[
     if (token.len == SESSION_TOKEN_LEN)
         memcpy(found.token, token.s, SESSION_TOKEN_LEN); /* before *s goes, which it may lie in */
     *s = (struct session){ .known = false };
-    if (redis_reply_ok(&replies[0], err) < 0 || redis_reply_ok(&replies[1], err) < 0)
+    if (redis_reply_ok(&replies[0], err) < 0)
         return -1;
     text = reply_text(&replies[0]);
     if (!text.s || token.len != SESSION_TOKEN_LEN)
         return 0;
-    found.ttl_ms = reply_int(&replies[1], 0);
     rc = fill(app, &found, text);
     if (rc > 0)
         *s = found;
@@ -246,16 +250,14 @@ void session_touch(struct app *app, const struct session *s)
 {
     const int64_t idle_ms = setting_ms(app, OPT_SESSION_IDLE);
     const int64_t quiet_ms = idle_ms / 2 < TOUCH_MS ? idle_ms / 2 : TOUCH_MS;
-    int64_t since_ms = s->user_id[0] ? clock_ms() - s->active_ms : idle_ms - s->ttl_ms;
-    struct key k;
+    char digits[NUMBER_SIZE];
+    struct span ttl = SPAN("");
 
-    if (!s->known || since_ms < quiet_ms)
+    if (!s->known || clock_ms() - s->active_ms < quiet_ms)
         return;
-    k = key_session(app->house, span_of(s->token));
-    if (s->user_id[0])
-        post_script(app, &script_session_touch, k, NULL, 0);
-    else
-        redis_postf(session_redis(app), "PEXPIRE %b %lld", k.s, k.len, (long long)idle_ms);
+    if (!s->user_id[0]) /* a visitor's session lives as long as it is used */
+        ttl = args_number(digits, idle_ms);
+    post_script(app, &script_session_touch, key_session(app->house, span_of(s->token)), &ttl, 1);
 }
 
 /* --- storing --- */
@@ -284,14 +286,14 @@ void session_store_queue(struct app *app, struct session *s, const struct sessio
     rnd_hex(random, sizeof(random), s->token);
     s->known = true;
     s->created_ms = s->active_ms = clock_ms();
-    s->ttl_ms = setting_ms(app, OPT_SESSION_IDLE);
     str_addf(&json, "{\"user_id\":null,\"email\":null,\"role\":null,\"owner\":\"%s\",", s->owner);
     str_addf(&json, "\"created_at\":%lld,\"last_activity\":%lld", (long long)s->created_ms, (long long)s->active_ms);
     add_about(&json, "ip", about ? about->ip : NULL);
     add_about(&json, "user_agent", about ? about->user_agent : NULL);
     str_addc(&json, '}');
     k = key_session(app->house, span_of(s->token));
-    redis_queuef(session_redis(app), "SET %b %b PX %lld", k.s, k.len, json.s, json.len, (long long)s->ttl_ms);
+    redis_queuef(session_redis(app), "SET %b %b PX %lld", k.s, k.len, json.s, json.len,
+                 (long long)setting_ms(app, OPT_SESSION_IDLE));
     str_free(&json);
 }
 

@@ -15,9 +15,8 @@ struct session {
     char user_id[129]; /* "" : a visitor */
     char role[65];
     char token[SESSION_TOKEN_LEN + 1]; /* known: the token */
-    int64_t ttl_ms;   /* known: time left in Redis */
     int64_t created_ms;
-    int64_t active_ms; /* known: last_activity; 0 when it is not said. A visitor's counts in ttl_ms instead */
+    int64_t active_ms; /* known: last_activity, to a minute; created_at when it is not said */
 };
 
 /* The house must have been opened with HOUSE_SECRET. */
@@ -27,9 +26,9 @@ int session_cookie(const struct app *app, struct span cookie, struct session *s)
 /* A new visitor: a random owner id and its signed cookie value (for Set-Cookie). */
 void session_fresh(const struct app *app, struct session *s, char cookie[SESSION_COOKIE_MAX]);
 
-/* Reading is two commands of the caller's exchange on app->session_redis, in the session database: queue, exchange, take.
+/* Reading is one command of the caller's exchange on app->session_redis, in the session database: queue, exchange, take.
  * session_take: 1: *s filled (idle limit obeyed: a session idle too long is deleted and counts as none); 0: no such session; -1. */
-#define SESSION_REPLIES 2
+#define SESSION_REPLIES 1
 void session_queue(struct app *app, struct span token);
 int session_take(struct app *app, struct span token, const struct reply replies[SESSION_REPLIES], struct session *s, struct err *err);
 /* Count this as activity: posted, not awaited; does nothing when it was counted within the last 60 s (or half of SESSION_IDLE). */

@@ -1,7 +1,7 @@
 #!lua
--- session_touch.lua: set last_activity of a session to now; everything else, its TTL too, stays as it is.
+-- session_touch.lua: set last_activity of a session to now; everything else stays as it is.
 -- keys: the session
--- args: none
+-- args: TTL to give it, in ms ("": the TTL stays too)
 -- result: 1 written; 0 there is no such session
 local text = redis.call('GET', KEYS[1])
 if not text then
@@ -14,4 +14,7 @@ if count == 0 then
   changed = string.gsub(text, '}%s*$', ',' .. member .. '}')
 end
 redis.call('SET', KEYS[1], changed, 'KEEPTTL')
+if ARGV[1] ~= '' then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
 return 1

@@ -140,6 +140,11 @@ void redis_use_db(struct redis *r, int db)
     r->db = db;
 }
 
+int redis_last_db(const struct redis *r)
+{
+    return r->conn.wire_db;
+}
+
 void redis_queue_script(struct redis *r, const struct script *script, int nkeys, const struct span keys[], int nargs,
                         const struct span args[])
 {

@@ -36,6 +36,8 @@ void redis_queue(struct redis *r, int argc, const struct span argv[]);
 void redis_queuef(struct redis *r, const char *fmt, ...);
 /* Commands queued from here on run in this database; the needed SELECTs are put in and their replies dropped. */
 void redis_use_db(struct redis *r, int db);
+/* The database in which the last command ran: beginning there saves a SELECT. */
+int redis_last_db(const struct redis *r);
 /* Queue a command whose reply nobody waits for: it goes out with the next exchange or redis_flush(), and its reply
  * is dropped (an error reply is logged at debug level). */
 void redis_post(struct redis *r, int argc, const struct span argv[]);

@@ -83,29 +83,74 @@ static enum problem not_crowded(struct exchange *x, struct fcgi_io *io)
     return fcgi_crowded() && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
 }
 
-/* Session and request by one round trip; two when sessions live on another server, or somebody wrote past the guard.
- * Without a stored session there is no request to look for: whoever made one has got a token. */
+/* Requests that this thread saw past `pending`: their place in the queue is not asked for. A wrong guess costs a second
+ * round trip, never a wrong answer. */
+static char *started_slot(struct exchange *x)
+{
+    const unsigned char *end = (const unsigned char *)x->hash.s + HASH_LEN; /* random letters and digits */
+
+    return x->seat->started[(end[-1] + end[-2] * 31u + end[-3] * 961u) % SEAT_STARTED];
+}
+
+static bool is_started(struct exchange *x)
+{
+    return memcmp(started_slot(x), x->hash.s, HASH_LEN) == 0;
+}
+
+/* What one exchange is asked for. */
+struct looking {
+    struct span token; /* absent: no session */
+    bool request, place;
+};
+
+static int exchange_looks(struct exchange *x, const struct looking *l, bool *foreign)
+{
+    struct app *app = &x->seat->app;
+    bool request_first = l->request && redis_last_db(app->redis) == app->main_db; /* one SELECT instead of two */
+    size_t count, at_request = request_first || !l->token.s ? 0 : SESSION_REPLIES;
+    size_t at_session = request_first ? REQUEST_REPLIES + (l->place ? PLACE_REPLIES : 0) : 0;
+    const struct reply *replies;
+    int found = 0;
+
+    for (int turn = 0; turn < 2; turn++) {
+        if ((turn == 0) != request_first && l->token.s)
+            session_queue(app, l->token);
+        if ((turn == 0) == request_first && l->request)
+            request_queue(app, x->hash);
+        if ((turn == 0) == request_first && l->place)
+            request_queue_place(app, x->hash);
+    }
+    if (redis_exchange(l->request ? app->redis : app->session_redis, &replies, &count, &x->err) < 0)
+        return -1;
+    if (l->token.s && session_take(app, l->token, replies + at_session, &x->session, &x->err) < 0)
+        return -1;
+    if (l->request)
+        found = request_take(x->hash, replies + at_request, &x->request, foreign, &x->err);
+    if (found > 0 && l->place)
+        request_take_place(replies + at_request + REQUEST_REPLIES, &x->request);
+    return found;
+}
+
+/* Session and request by one round trip; more when sessions live on another server, when somebody wrote past the guard, or when a
+ * request waits again that was seen started. Without a stored session there is no request to look for: whoever made one has
+ * got a token. */
 static int read_both(struct exchange *x, struct span token)
 {
     struct app *app = &x->seat->app;
     bool wanted = demands(x, DEMAND_REQUEST), together = wanted && app->session_redis == app->redis, foreign = false;
-    const struct reply *replies;
-    size_t count;
-    int found = 0;
+    bool place = demands(x, DEMAND_PLACE) && !is_started(x);
+    int found = exchange_looks(x, &(struct looking){ token, together, together && place }, &foreign);
 
-    session_queue(app, token);
-    if (together)
-        request_queue(app, x->hash);
-    if (redis_exchange(app->session_redis, &replies, &count, &x->err) < 0)
-        return -1;
-    if (session_take(app, token, replies, &x->session, &x->err) < 0)
-        return -1;
-    if (wanted && x->session.known && together)
-        found = request_take(x->hash, replies + SESSION_REPLIES, &x->request, &foreign, &x->err);
-    if (wanted && x->session.known && (foreign || !together))
+    if (found >= 0 && wanted && x->session.known && (foreign || !together)) {
         found = request_read(app, x->hash, &x->request, &x->err);
+        place = false;
+    }
+    if (found > 0 && !place && demands(x, DEMAND_PLACE) && x->request.status == REQUEST_PENDING)
+        found = exchange_looks(x, &(struct looking){ { NULL, 0 }, true, true }, &foreign);
+    if (found > 0 && x->request.status != REQUEST_PENDING)
+        memcpy(started_slot(x), x->hash.s, HASH_LEN);
     x->has_owner = x->session.known;
-    x->has_request = found > 0;
+    x->has_request = x->session.known && found > 0;
     return found < 0 ? -1 : 0;
 }
 

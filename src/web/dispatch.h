@@ -14,12 +14,15 @@ struct web {
     const struct pages *pages;
 };
 
+#define SEAT_STARTED 1024 /* a power of two */
+
 struct seat {
     const struct web *web;
     struct app app;
     struct json_object **bases;   /* of each locale, see page_bases */
     struct exchange x;
     uint64_t trips_seen;          /* round trips that /metrics knows of */
+    char started[SEAT_STARTED][HASH_LEN]; /* requests seen past pending, by their last letters */
 };
 
 /* The functions of a struct fcgi_handler; ctx is the struct web. */

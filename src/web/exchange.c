@@ -3,19 +3,19 @@
 
 #include "core/locale.h"
 
-static const char *const param_names[PARAMS] = {
-    [PARAM_METHOD] = "REQUEST_METHOD",
-    [PARAM_URI] = "REQUEST_URI",
-    [PARAM_CONTENT_TYPE] = "CONTENT_TYPE",
-    [PARAM_CONTENT_LENGTH] = "CONTENT_LENGTH",
-    [PARAM_REMOTE_ADDR] = "REMOTE_ADDR",
-    [PARAM_HTTPS] = "HTTPS",
-    [PARAM_COOKIE] = "HTTP_COOKIE",
-    [PARAM_LANGUAGE] = "HTTP_ACCEPT_LANGUAGE",
-    [PARAM_AGENT] = "HTTP_USER_AGENT",
-    [PARAM_CSRF] = "HTTP_X_CSRF_TOKEN",
-    [PARAM_IDEMPOTENCY] = "HTTP_IDEMPOTENCY_KEY",
-    [PARAM_FETCH_SITE] = "HTTP_SEC_FETCH_SITE",
+static const struct span param_names[PARAMS] = {
+    [PARAM_METHOD] = SPAN_INIT("REQUEST_METHOD"),
+    [PARAM_URI] = SPAN_INIT("REQUEST_URI"),
+    [PARAM_CONTENT_TYPE] = SPAN_INIT("CONTENT_TYPE"),
+    [PARAM_CONTENT_LENGTH] = SPAN_INIT("CONTENT_LENGTH"),
+    [PARAM_REMOTE_ADDR] = SPAN_INIT("REMOTE_ADDR"),
+    [PARAM_HTTPS] = SPAN_INIT("HTTPS"),
+    [PARAM_COOKIE] = SPAN_INIT("HTTP_COOKIE"),
+    [PARAM_LANGUAGE] = SPAN_INIT("HTTP_ACCEPT_LANGUAGE"),
+    [PARAM_AGENT] = SPAN_INIT("HTTP_USER_AGENT"),
+    [PARAM_CSRF] = SPAN_INIT("HTTP_X_CSRF_TOKEN"),
+    [PARAM_IDEMPOTENCY] = SPAN_INIT("HTTP_IDEMPOTENCY_KEY"),
+    [PARAM_FETCH_SITE] = SPAN_INIT("HTTP_SEC_FETCH_SITE"),
 };
 
 static const struct {
@@ -63,7 +63,9 @@ static void reset_answer(struct exchange *x)
     x->problem = PROBLEM_NONE;
     x->detail = NULL;
     x->detail_param[0] = NULL;
-    x->err = (struct err)ERR_INIT;
+    x->err.kind = ERR_NONE;
+    x->err.retry_after_s = 0;
+    x->err.text[0] = '\0';
     x->dropped = false;
 }
 
@@ -73,7 +75,7 @@ static void take_param(struct exchange *x, const char *entry)
     size_t len = equals ? (size_t)(equals - entry) : 0;
 
     for (size_t i = 0; len && i < PARAMS; i++)
-        if (!x->param[i].s && strncmp(entry, param_names[i], len) == 0 && param_names[i][len] == '\0')
+        if (param_names[i].len == len && memcmp(entry, param_names[i].s, len) == 0 && !x->param[i].s)
             x->param[i] = span_of(equals + 1);
 }
 

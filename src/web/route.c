@@ -11,7 +11,7 @@ const struct route routes[] = {
     { METHOD_GET, "/", page_home, 0, NULL },
     { METHOD_GET, "/services/{service}", page_form, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_PERSON, NULL },
     { METHOD_POST, "/services/{service}", page_form_submit, SEND | DEMAND_NEWCOMER, page_form_refused },
-    { METHOD_GET, "/services/{service}/progress/{hash}", page_progress, LOOK | DEMAND_PERSON, NULL },
+    { METHOD_GET, "/services/{service}/progress/{hash}", page_progress, LOOK | DEMAND_PLACE | DEMAND_PERSON, NULL },
     { METHOD_GET, "/services/{service}/otp/{hash}", page_otp, LOOK | DEMAND_PERSON, NULL },
     { METHOD_POST, "/services/{service}/otp/{hash}", page_otp_submit, ACT, NULL },
     { METHOD_POST, "/services/{service}/cancel/{hash}", page_cancel, ACT, NULL },
@@ -21,7 +21,7 @@ const struct route routes[] = {
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, NULL },
     { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, NULL },
-    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | LOOK, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | LOOK | DEMAND_PLACE, NULL },
     { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | LOOK, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, ROUTE_API | ACT, NULL },

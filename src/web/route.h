@@ -15,7 +15,8 @@ enum route_flags {
     DEMAND_CSRF = 8,     /* a token of the visitor's own */
     DEMAND_REQUEST = 16, /* {hash} exists, belongs to the visitor, and {service} is its service; else 404 */
     DEMAND_PERSON = 32,  /* a person asked for it: counts as activity of signed-in users too */
-    ROUTE_ALWAYS = 64    /* answered also when too much is waiting */
+    DEMAND_PLACE = 64,   /* with DEMAND_REQUEST: the place in the queue as well */
+    ROUTE_ALWAYS = 128   /* answered also when too much is waiting */
 };
 
 struct route {

@@ -62,7 +62,7 @@ void leg_decide(struct leg *leg, enum leg_end end, enum job_outcome outcome, con
 {
     leg->end = end;
     leg->outcome = outcome;
-    snprintf(leg->error, sizeof leg->error, "%s", error ? error : "");
+    snprintf(leg->error, sizeof leg->error, "%.*s", (int)sizeof leg->error - 1, error ? error : "");
 }
 
 int leg_ends(struct leg *leg, enum job_outcome outcome, const char *error)

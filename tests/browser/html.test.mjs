@@ -2,7 +2,10 @@
 // never believes what somebody else wrote.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { HtmlValidate } from 'html-validate';
+import { SOURCE } from '../lib/peygir.mjs';
 import { HANGS, House, LANGUAGES, digits, everyPage, visit } from './lib.mjs';
 
 const CREDIT = 'credit-score-rating';
@@ -92,6 +95,20 @@ describe('Every page', () => {
     test(`shows the reference in <bdi> (${language})`, () => assert.deepEqual(found.loose, []));
     if (language === 'fa') test('shows Persian digits in Persian', () => assert.deepEqual(found.latin, []));
   }
+});
+
+test("nginx's own pages are valid HTML, and what they link to is there", async () => {
+  const dir = path.join(SOURCE, 'nginx/errors'), mistakes = [];
+  const files = fs.readdirSync(dir).filter((name) => name.endsWith('.html'));
+  assert.ok(files.length > 0);
+  for (const file of files) {
+    const html = fs.readFileSync(path.join(dir, file), 'utf8');
+    const links = [...html.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g)].map(([, link]) => link);
+    const missing = links.filter((link) => !fs.existsSync(path.join(SOURCE, 'www', link)));
+    const found = [...(await mistakesIn(html)), ...mistakesInSource(html), ...missing.map((link) => `${link} is not there`)];
+    mistakes.push(...found.map((text) => `${file}: ${text}`));
+  }
+  assert.deepEqual(mistakes, []);
 });
 
 describe('What a bot says', () => {

@@ -88,6 +88,7 @@ export async function environment(runDir, options = {}) {
     PEYGIR_DEMO_SPEED: '20',
     PEYGIR_LIMIT_FACTOR: '0',
     WORKER_DRAIN: '1',
+    TSAN_OPTIONS: process.env.TSAN_OPTIONS ?? `suppressions=${path.join(SOURCE, 'tests/lib/tsan.supp')}`,
     ...options,
   };
 }

@@ -54,8 +54,11 @@ before(async () => {
   });
 });
 after(async () => {
-  await peygir?.stop();
-  await bot?.close();
+  try {
+    await peygir?.stop();
+  } finally {
+    await bot?.close();
+  }
 });
 
 describe('what a bot is told', () => {

@@ -32,8 +32,11 @@ describe('a third service is one file', () => {
     });
   });
   after(async () => {
-    await peygir?.stop();
-    await bot?.close();
+    try {
+      await peygir?.stop();
+    } finally {
+      await bot?.close();
+    }
   });
 
   test('the example of the README works from the first page to the result', async () => {

@@ -32,8 +32,11 @@ before(async () => {
 });
 after(async () => {
   bot?.server.closeAllConnections();
-  await peygir?.stop();
-  await bot?.close();
+  try {
+    await peygir?.stop();
+  } finally {
+    await bot?.close();
+  }
 });
 
 describe('a worker stops', () => {

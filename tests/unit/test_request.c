@@ -54,11 +54,27 @@ static void a_new_request_is_pending_and_its_job_waits(void **state)
     struct request rq = house_read(h);
     assert_int_equal(rq.status, REQUEST_PENDING);
     assert_int_equal(rq.guard.revision, 1);
-    assert_int_equal(rq.ahead, 0);
     assert_true(request_belongs(&rq, HOUSE_OWNER, (struct span){ NULL, 0 }));
     assert_false(request_belongs(&rq, SPAN("somebody"), (struct span){ NULL, 0 }));
     expect_cli(hash, house_cli("LRANGE", "peygir:task:queue", "0", "-1", NULL));
     expect_cli(hash, house_cli("LRANGE", "local_requests_list", "0", "-1", NULL));
+}
+
+static void a_waiting_request_knows_its_place(void **state)
+{
+    (void)state;
+    char first[HASH_SIZE], second[HASH_SIZE];
+    house_request("k1", first);
+    struct span h = house_request("k2", second);
+    const struct reply *replies;
+    size_t count;
+    struct request rq = house_read(h);
+    assert_int_equal(rq.ahead, -1);
+    request_queue_place(house_app(), h);
+    assert_int_equal(redis_exchange(house_app()->redis, &replies, &count, &err), 0);
+    request_take_place(replies, &rq);
+    assert_int_equal(rq.ahead, 1);
+    assert_false(rq.beyond);
 }
 
 static void the_same_submission_makes_the_same_request(void **state)
@@ -635,6 +651,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_the_drawn_ways_lead_from_state_to_state),
         TEST(a_new_request_is_pending_and_its_job_waits),
+        TEST(a_waiting_request_knows_its_place),
         TEST(the_same_submission_makes_the_same_request),
         TEST(an_exclusive_key_is_refused_for_other_values),
         TEST(a_repeated_submission_pushes_a_missing_job_again),

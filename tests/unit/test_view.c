@@ -12,6 +12,7 @@ static struct err err;
 static struct json_object *view_of(struct span h, const char *locale)
 {
     struct request rq = house_read(h);
+    rq.ahead = 0;
     struct str text = STR_INIT;
     struct json_object *view = NULL;
     view_add(&text, &rq, house_service("credit-score-rating"), locales_find(house_app()->house->locales, span_of(locale)));
