@@ -3,9 +3,8 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
-import { waitFor } from '../lib/peygir.mjs';
 import {
-  CODE, DESKTOP, HANGS, House, LANGUAGES, MOBILE, NATIONAL_CODE, PHONE, digits, everyPage, saveScreenshot, stepLabel, visit,
+  CODE, DESKTOP, House, LANGUAGES, MOBILE, NATIONAL_CODE, PHONE, digits, everyPage, saveScreenshot, stepLabel, visit,
 } from './lib.mjs';
 
 const CREDIT = 'credit-score-rating';
@@ -101,9 +100,8 @@ describe('Every page', () => {
 describe('The progress page', () => {
   for (const language of LANGUAGES) {
     test(`tells its bar's name and value to everybody (${language})`, as({ language, clock: true }, async (person) => {
-      const { page, peygir } = person;
-      const hash = await person.requestOcr(HANGS);
-      await waitFor(async () => (await peygir.document(hash)).progress === 30, { what: 'the bot to report' });
+      const { page } = person;
+      const hash = await person.requestHanging();
       await person.openRequest('progress', hash);
       const bar = page.getByRole('progressbar', { name: person.words('progress.label'), exact: true });
       await bar.waitFor();
@@ -158,7 +156,7 @@ describe('The keyboard alone', () => {
     await person.lookUntil(/\/result\//);
     await person.sees('result.heading_completed');
 
-    await person.openRequest('progress', await person.requestOcr(HANGS));
+    await person.openRequest('progress', await person.requestHanging());
     const cancel = page.locator('summary').filter({ hasText: person.words('progress.cancel') });
     await tabTo(page, cancel);
     await page.keyboard.press('Enter');

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { HtmlValidate } from 'html-validate';
 import { SOURCE } from '../lib/peygir.mjs';
-import { HANGS, House, LANGUAGES, digits, everyPage, visit } from './lib.mjs';
+import { House, LANGUAGES, digits, everyPage, visit } from './lib.mjs';
 
 const CREDIT = 'credit-score-rating';
 const OCR = 'document-ocr';
@@ -115,8 +115,7 @@ describe('What a bot says', () => {
   for (const language of LANGUAGES) {
     test(`stands in <bdi>: message, reason of a failure, values of a result (${language})`, as({ language, javascript: false }, async (person) => {
       const { page, peygir } = person;
-      const hash = await person.requestOcr(HANGS);
-      await peygir.status(hash, 'processing');
+      const hash = await person.requestHanging();
       const said = 'Page 3 از ۷ (three)';
       await house.report(hash, { progress: 40, step: 'recognizing', current_message: said });
       await person.openRequest('progress', hash);
@@ -140,9 +139,8 @@ describe('What a bot says', () => {
   for (const javascript of [true, false]) {
     const how = javascript ? 'by script' : 'by the server';
     test(`is shown as text when it is HTML, put there ${how}`, as({ javascript, clock: javascript }, async (person) => {
-      const { page, peygir } = person;
-      const hash = await person.requestOcr(HANGS);
-      await peygir.status(hash, 'processing');
+      const { page } = person;
+      const hash = await person.requestHanging();
       await person.openRequest('progress', hash);
       const before = await page.locator('script, img, b').count();
       await house.report(hash, { progress: 40, step: 'recognizing', current_message: HOSTILE });

@@ -83,9 +83,8 @@ describe('The credit score journey', { concurrency: 4 }, () => {
   }));
 
   test('refreshes by itself without JavaScript only where the visitor chose it', as({ javascript: false }, async (person) => {
-    const { page, peygir } = person;
-    const hash = await person.requestOcr(HANGS);
-    await peygir.status(hash, 'processing');
+    const { page } = person;
+    const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     assert.equal(person.answer.headers().refresh, undefined);
     await person.link('progress.auto').click();
@@ -223,9 +222,8 @@ describe('On the way', { concurrency: 3 }, () => {
   }));
 
   test('the page shows progress, step, message and title as the work goes on', as({ language: 'fa', clock: true }, async (person) => {
-    const { page, peygir } = person;
-    const hash = await person.requestOcr(HANGS);
-    await waitFor(async () => (await peygir.document(hash)).progress === 30, { what: 'the bot to report' });
+    const { page } = person;
+    const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     await house.report(hash, { progress: 50, step: 'recognizing', current_message: 'صفحه سوم از هفت' });
     await person.look();
@@ -240,9 +238,8 @@ describe('On the way', { concurrency: 3 }, () => {
   }));
 
   test('the live region says what is new, and not every percent', as({ clock: true }, async (person) => {
-    const { page, peygir } = person;
-    const hash = await person.requestOcr(HANGS);
-    await waitFor(async () => (await peygir.document(hash)).progress === 30, { what: 'the bot to report' });
+    const { page } = person;
+    const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     const live = page.getByRole('status');
     await house.report(hash, { progress: 50, step: 'recognizing', current_message: 'Page three of seven' });
@@ -256,9 +253,8 @@ describe('On the way', { concurrency: 3 }, () => {
   }));
 
   test('a hidden page rests and catches up at once when it is seen again', as({ clock: true }, async (person) => {
-    const { page, peygir } = person;
-    const hash = await person.requestOcr(HANGS);
-    await peygir.status(hash, 'processing');
+    const { page } = person;
+    const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     const looks = [];
     page.on('request', (request) => request.url().endsWith('/status') && looks.push(request));
@@ -406,8 +402,7 @@ describe('On bad days', () => {
   test('the page survives Redis standing still and catches up by itself', as({ clock: true }, async (person) => {
     const { page, peygir } = person;
     person.tolerate(/status of 503 .*\/status\)/);
-    const hash = await person.requestOcr(HANGS);
-    await peygir.status(hash, 'processing');
+    const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     await house.without('redis', async () => {
       assert.equal((await person.look()).status(), 503);
@@ -429,8 +424,7 @@ describe('On bad days', () => {
   test('the page survives web being killed and reaches the result by itself', as({ clock: true }, async (person) => {
     const { peygir } = person;
     person.tolerate(/status of 50[234] .*\/status\)/);
-    const hash = await person.requestOcr(HANGS);
-    await peygir.status(hash, 'processing');
+    const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     const old = peygir.kill('web');
     await person.look();
@@ -459,10 +453,9 @@ describe('On bad days', () => {
   }));
 
   test('a page that stands still asks less and less often while nothing answers', as({ clock: true }, async (person) => {
-    const { page, peygir } = person;
+    const { page } = person;
     person.tolerate(/net::ERR_FAILED/);
-    const hash = await person.requestOcr(HANGS);
-    await peygir.status(hash, 'processing');
+    const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     let looks = 0;
     await page.route(/\/status$/, (route) => (looks++, route.abort()));

@@ -285,6 +285,14 @@ export class Person {
     return this.request('document-ocr', { file_id: fileId, language: this.language });
   }
 
+  // A request whose bot has reported 30 percent and says nothing more until it is cancelled.
+  async requestHanging() {
+    const hash = await this.requestOcr(HANGS);
+    const reported = async () => (await this.peygir.document(hash)).progress === 30;
+    await waitFor(reported, { what: 'the bot to report', now: () => this.peygir.document(hash) });
+    return hash;
+  }
+
   async openRequest(kind, hash, slug = 'document-ocr') {
     await this.page.goto(`/services/${slug}/${kind}/${hash}`);
   }
@@ -369,7 +377,7 @@ export async function everyPage(person, look) {
 // One request for every state a page can show.
 async function makeRequests(person) {
   const made = {
-    hanging: await person.requestOcr(HANGS),
+    hanging: await person.requestHanging(),
     read: await person.requestOcr(),
     refused: await person.requestOcr('file-fail'),
     broken: await person.requestOcr('file-garbage'),
@@ -379,7 +387,6 @@ async function makeRequests(person) {
     cancelled: await person.requestOcr(HANGS),
   };
   await person.act(made.cancelled, 'cancel');
-  await waitFor(async () => (await person.peygir.document(made.hanging)).progress > 0, { what: 'the bot to report progress' });
   return made;
 }
 

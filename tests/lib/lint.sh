@@ -1,7 +1,7 @@
 #!/bin/bash
 # lint.sh: what the checks in tests/lint share; read by them. Each begins in the top directory of the tree and prints lines
 # "ok NAME" and "not ok NAME: what is wrong". $1 is a build directory, which a check may use.
-set -uo pipefail
+set -u
 export LC_ALL=C.UTF-8
 # shellcheck disable=SC2034  # the checks use it
 BUILD=$(cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../../.build/release}" 2>/dev/null && pwd -P) || BUILD=

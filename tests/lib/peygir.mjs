@@ -138,7 +138,7 @@ export async function start({ env = {}, services, tree, fatal = false } = {}) {
     } catch (error) {
       run.child.kill('SIGTERM');
       await run.ended;
-      if (tries > 1 && /is taken by another program/.test(error.message)) continue;
+      if (tries > 1 && /is taken by another program|are both/.test(error.message)) continue;
       fs.rmSync(dir, { recursive: true, force: true });
       throw error;
     }
