@@ -60,6 +60,10 @@ int verb_request_list(struct cli *cli, struct err *err)
         result = request_read(&cli->app, span_of(hashes[i]), &rq, err);
         if (result == 1)
             json_object_array_add(list, view_of(cli, &rq));
+        else if (result < 0 && err->kind != ERR_AWAY) { /* one broken document does not hide the others */
+            fprintf(stderr, "peygir: %s\n", err->text);
+            result = 0;
+        }
     }
     free(hashes);
     if (result < 0) {
