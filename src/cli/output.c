@@ -91,18 +91,17 @@ void output_object(const struct cli *cli, struct json_object *object)
         json_object_put(object);
         return;
     }
-    size_t width = 0;
-    json_object_object_foreach(object, measured, ignored)
-    {
-        (void)ignored;
-        width = strlen(measured) > width ? strlen(measured) : width;
+    struct json_object_iterator end = json_object_iter_end(object), at;
+    int width = 0;
+    for (at = json_object_iter_begin(object); !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        int length = (int)strlen(json_object_iter_peek_name(&at));
+        width = length > width ? length : width;
     }
     struct str cell = STR_INIT;
-    json_object_object_foreach(object, name, value)
-    {
+    for (at = json_object_iter_begin(object); !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
         str_reset(&cell);
-        add_cell(&cell, value);
-        printf("%-*s  %s\n", (int)width, name, cell.s);
+        add_cell(&cell, json_object_iter_peek_value(&at));
+        printf("%-*s  %s\n", width, json_object_iter_peek_name(&at), cell.s);
     }
     str_free(&cell);
     json_object_put(object);

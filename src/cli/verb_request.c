@@ -84,8 +84,10 @@ static struct json_object *masked_data(const struct service *service, struct spa
         json_object_put(object);
         return masked;
     }
-    json_object_object_foreach(object, name, value)
-    {
+    struct json_object_iterator end = json_object_iter_end(object);
+    for (struct json_object_iterator at = json_object_iter_begin(object); !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        const char *name = json_object_iter_peek_name(&at);
+        struct json_object *value = json_object_iter_peek_value(&at);
         bool open = false;
         for (size_t i = 0; service && i < service->field_count; i++)
             open = open || (strcmp(service->fields[i].name, name) == 0 && !service->fields[i].personal);

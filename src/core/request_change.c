@@ -155,8 +155,10 @@ static void keep_progress(const struct request *rq, struct change *c, struct spa
     json_object_put(list);
 }
 
+/* Read beforehand: a decide function makes no round trip. */
 struct adoption {
-    struct str entry, result; /* read beforehand: a decide function makes no round trip */
+    int64_t revision;         /* of which these are */
+    struct str entry, result;
 };
 
 static int adopted_status(const struct request *rq)
@@ -205,6 +207,8 @@ static int decide_adopt(struct app *app, const struct request *rq, struct change
 {
     const struct adoption *a = ctx;
     (void)err;
+    if (rq->guard.revision != a->revision)
+        return 0; /* somebody was faster: whoever asked reads again */
     adopt_ids(rq, c);
     mend(rq, c);
     if (rq->guard.status.s && request_is_final(rq->status)) {
@@ -228,15 +232,17 @@ static int decide_adopt(struct app *app, const struct request *rq, struct change
 int request_adopt(struct app *app, struct span hash, struct err *err)
 {
     struct key guard = key_guard(hash), events = key_events(hash);
-    struct adoption a = { STR_INIT, STR_INIT };
+    struct adoption a = { 0, STR_INIT, STR_INIT };
     const struct reply *replies;
     size_t count;
     redis_use_db(app->redis, app->main_db);
-    redis_queuef(app->redis, "LINDEX %b -1", events.s, events.len);
+    redis_queuef(app->redis, "HGET %b revision", guard.s, guard.len); /* first: what follows may be newer, never older */
     redis_queuef(app->redis, "HGET %b result", guard.s, guard.len);
+    redis_queuef(app->redis, "LINDEX %b -1", events.s, events.len);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
-    struct span entry = reply_text(&replies[count - 2]), result = reply_text(&replies[count - 1]);
+    struct span result = reply_text(&replies[count - 2]), entry = reply_text(&replies[count - 1]);
+    a.revision = reply_int(&replies[count - 3], 0);
     if (entry.s)
         str_add_span(&a.entry, entry);
     if (result.s)
