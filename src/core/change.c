@@ -144,7 +144,7 @@ void change_int(struct change *c, enum document_field field, int64_t n)
     set_document(c, field, keep_str(c, &b));
 }
 
-void change_time(struct change *c, enum document_field field, int64_t ms)
+static void change_time(struct change *c, enum document_field field, int64_t ms)
 {
     char text[CLOCK_RFC3339_SIZE];
     clock_rfc3339(ms, text);
@@ -239,11 +239,6 @@ static int foresee(const struct request *rq, const struct change *c, struct span
     next->status = (enum request_status)c->to;
     next->guard.revision++;
     return 0;
-}
-
-static const struct service *service_of(struct app *app, const struct request *rq)
-{
-    return app->house->services ? services_find(app->house->services, request_slug(rq)) : NULL;
 }
 
 struct save {
@@ -388,7 +383,7 @@ static int write_change(struct save *s, struct err *err)
         err_set(err, ERR_FAILED, "the document of request %s is not a JSON object", s->rq->hash);
     else if (foresee(s->rq, s->c, (struct span){ text.s, text.len }, &next, err) == 0) {
         document_add_entry(&entry, &next.doc);
-        view_add_stored(&view, &next, service_of(s->app, &next));
+        view_add_stored(&view, &next, request_service(s->app, &next));
         s->next = &next;
         queue_save(s, (struct span){ text.s, text.len }, (struct span){ entry.s, entry.len }, (struct span){ view.s, view.len });
         result = take_save(s, err);

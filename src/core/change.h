@@ -42,7 +42,6 @@ void change_status(struct change *c, enum request_status to);
 void change_text(struct change *c, enum document_field field, const char *text); /* NULL: null */
 void change_json(struct change *c, enum document_field field, struct span json);
 void change_int(struct change *c, enum document_field field, int64_t n);
-void change_time(struct change *c, enum document_field field, int64_t ms);
 void change_guard_int(struct change *c, const char *name, int64_t n);
 void change_guard_text(struct change *c, const char *name, struct span text);
 void change_mail(struct change *c, struct span json, int64_t ttl_ms);

@@ -104,7 +104,7 @@ void job_push_queue(struct app *app, const struct job_new *job)
     redis_queue_script(main_redis(app), &script_job_push, ARRAY_LEN(keys), keys, f.count, f.at);
 }
 
-int job_push_reply(const struct reply *reply, struct err *err)
+static int job_push_reply(const struct reply *reply, struct err *err)
 {
     if (redis_reply_ok(reply, err) < 0)
         return -1;

@@ -53,10 +53,9 @@ struct job_new {
     int64_t run; /* the run before the first take (legs go on counting the request's runs); 0 usually */
     int64_t max_attempts, timeout_s;
 };
-/* Queue the push as the next command of the caller's exchange (its reply: see job_push_reply); or do it alone. */
+/* Queue the push as the next command of the caller's exchange (its reply: 1 pushed, 0 a job of that id exists already). */
 void job_push_queue(struct app *app, const struct job_new *job);
-/* 1: pushed; 0: a job of that id exists already (nothing changed); -1. */
-int job_push_reply(const struct reply *reply, struct err *err);
+/* Alone. 1: pushed; 0: a job of that id exists already (nothing changed); -1. */
 int job_push(struct app *app, const struct job_new *job, struct err *err);
 
 /* Take at most `max` ready jobs (due delayed ones first come back to the queue) and lease each for JOB_LEASE_MS.

@@ -145,8 +145,3 @@ struct key key_session(const struct house *h, struct span token)
     digest_sha256_hex(token.s, token.len, hex);
     return join(span_of(h->session_prefix), SPAN(":"), span_of(hex));
 }
-
-struct key key_user_sessions(const struct house *h, struct span user_id)
-{
-    return join(span_of(h->prefix), SPAN(":user_sessions:"), user_id);
-}

@@ -37,6 +37,5 @@ struct key key_worker(const struct house *h, struct span id);           /* P:wor
 struct key key_workers(const struct house *h);                          /* P:workers: sorted set, id by last beat (ms) */
 struct key key_session(const struct house *h, struct span token);       /* P:session:{SHA-256 of token, hex} or the token (SESSION_KEYS=plain) */
 enum { SESSION_KEYS_HASHED, SESSION_KEYS_PLAIN }; /* the words of the option SESSION_KEYS, in its order */
-struct key key_user_sessions(const struct house *h, struct span user_id);
 
 #endif

@@ -86,6 +86,11 @@ struct span request_slug(const struct request *rq)
     return unquoted(rq->doc.field[DOC_SERVICE]);
 }
 
+const struct service *request_service(const struct app *app, const struct request *rq)
+{
+    return app->house->services ? services_find(app->house->services, request_slug(rq)) : NULL;
+}
+
 static void take_guard(const struct reply *reply, struct guard *guard)
 {
     *guard = (struct guard){ .revision = 0 };

@@ -79,6 +79,8 @@ int request_read(struct app *app, struct span hash, struct request *rq, struct e
 int request_adopt(struct app *app, struct span hash, struct err *err);
 /* Its service's slug, without quotes (slugs need no escapes); absent when the document has none. */
 struct span request_slug(const struct request *rq);
+/* Its service's definition; NULL when there is none (any more), or the program has loaded none. */
+const struct service *request_service(const struct app *app, const struct request *rq);
 /* Is it theirs? By the guard: the owner id, or the signed-in user. */
 bool request_belongs(const struct request *rq, struct span owner, struct span user_id);
 /* Post (not awaited) a renewal of its TTL, when at least 10 s of it are gone. For a look of its owner. */

@@ -5,11 +5,6 @@
 
 enum { MESSAGE_MAX = 500, MAIL_CANCELLED_MS = 60000 };
 
-static const struct service *service_of(struct app *app, const struct request *rq)
-{
-    return app->house->services ? services_find(app->house->services, request_slug(rq)) : NULL;
-}
-
 /* --- progress --- */
 
 struct progress {
@@ -68,8 +63,6 @@ int request_progress(struct app *app, struct span hash, int64_t run, int progres
 static int decide_complete(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
 {
     const struct span *result = ctx;
-    (void)app;
-    (void)rq;
     (void)err;
     change_status(c, REQUEST_COMPLETED);
     change_json(c, DOC_RESULT, *result);
@@ -77,7 +70,7 @@ static int decide_complete(struct app *app, const struct request *rq, struct cha
     change_int(c, DOC_PROGRESS, 100);
     change_text(c, DOC_MESSAGE, "messages.completed");
     change_guard_text(c, "result", *result);
-    const struct service *service = service_of(app, rq);
+    const struct service *service = request_service(app, rq);
     if (service && service->step_count > 0)
         change_text(c, DOC_STEP, service->steps[service->step_count - 1].id);
     return 1;
@@ -109,7 +102,7 @@ static int decide_cancel(struct app *app, const struct request *rq, struct chang
     change_status(c, REQUEST_CANCELLED);
     change_text(c, DOC_MESSAGE, "messages.cancelled");
     change_mail(c, SPAN("{\"cancelled\":true}"), MAIL_CANCELLED_MS);
-    const struct service *service = service_of(app, rq);
+    const struct service *service = request_service(app, rq);
     if (service && service->calls_cancel && rq->status != REQUEST_PENDING)
         change_leg(c, rq, "cancel", 0, "cancel");
     return 1;
@@ -223,7 +216,7 @@ static int decide_adopt(struct app *app, const struct request *rq, struct change
     if (rq->status == REQUEST_PENDING && to != REQUEST_PENDING)
         change_guard_int(c, "started", rq->now_ms);
     if (to == REQUEST_OTP_REQUIRED && rq->status != REQUEST_OTP_REQUIRED)
-        otp_adopt(c, rq, service_of(app, rq));
+        otp_adopt(c, rq, request_service(app, rq));
     if (to == REQUEST_COMPLETED && rq->doc.field[DOC_RESULT].s)
         change_guard_text(c, "result", rq->doc.field[DOC_RESULT]);
     return 1;

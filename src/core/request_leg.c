@@ -2,11 +2,6 @@
 #include "core/change.h"
 #include "core/otp.h"
 
-static const struct service *service_of(struct app *app, const struct request *rq)
-{
-    return app->house->services ? services_find(app->house->services, request_slug(rq)) : NULL;
-}
-
 struct begin {
     const struct job *job;
     enum request_begin what;
@@ -19,7 +14,7 @@ struct begin {
 /* The first leg of a run: pending goes on to processing; a run that starts again starts at the beginning. */
 static void begin_first(struct app *app, const struct request *rq, struct change *c, const struct begin *b)
 {
-    const struct service *service = service_of(app, rq);
+    const struct service *service = request_service(app, rq);
     bool again = rq->status == REQUEST_PROCESSING;
     change_status(c, REQUEST_PROCESSING);
     change_text(c, DOC_MESSAGE, again ? "messages.retrying" : "messages.started");
