@@ -690,7 +690,7 @@ static struct redis_server *fake_start(struct fake *f)
     assert_int_equal(listen(f->fd, 8), 0);
     getsockname(f->fd, (struct sockaddr *)&address, &len);
     pthread_create(&f->thread, NULL, fake_main, f);
-    url = xasprintf("redis://localhost:%d", ntohs(address.sin_port));
+    url = xasprintf("redis://127.0.0.1:%d", ntohs(address.sin_port));
     s = server_at(url, 5000);
     free(url);
     return s;
