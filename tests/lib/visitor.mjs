@@ -100,6 +100,12 @@ export class Answer {
   }
 }
 
+// Debian 12's Node.js has a fetch without getSetCookie(); none of our cookies has a comma in it.
+function setCookies(headers) {
+  if (headers.getSetCookie) return headers.getSetCookie();
+  return headers.get('set-cookie')?.split(/,\s*/) ?? [];
+}
+
 export class Visitor {
   constructor(base, { language = 'en', headers = {} } = {}) {
     this.base = base;
@@ -118,7 +124,7 @@ export class Visitor {
       headers: { ...this.headers, ...(cookie && { cookie }), ...headers },
       signal: signal ?? AbortSignal.timeout(30_000),
     });
-    this.keep(response.headers.getSetCookie());
+    this.keep(setCookies(response.headers));
     return new Answer(url, response, Buffer.from(await response.arrayBuffer()));
   }
 
