@@ -81,7 +81,7 @@ enum problem api_metrics(struct exchange *x)
     up = job_count(app, JOB_QUEUE_DEFAULT, &counts, &err) == 0;
     workers = up ? fleet_count(app, &err) : -1;
     out = api_json(x, 200);
-    x->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    x->content = CONTENT_METRICS;
     metrics_print(out);
     metrics_figure(out, "peygir_redis_up", "gauge", "Whether Redis answers.", up);
     if (up)

@@ -9,7 +9,7 @@ void api_problem_open(struct exchange *x, const char *detail)
     const char *reason = problem_reason(row->status);
 
     x->status = row->status;
-    x->content_type = "application/problem+json";
+    x->content = CONTENT_PROBLEM;
     str_reset(&x->answer);
     str_adds(&x->answer, "{\"type\":\"about:blank\",\"title\":");
     str_add_json(&x->answer, reason, strlen(reason));
@@ -37,7 +37,7 @@ void api_problem(struct exchange *x)
 struct str *api_json(struct exchange *x, int status)
 {
     x->status = status;
-    x->content_type = "application/json";
+    x->content = CONTENT_JSON;
     str_reset(&x->answer);
     return &x->answer;
 }

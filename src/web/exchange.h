@@ -21,6 +21,9 @@ enum param {
     PARAM_LANGUAGE, PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAMS
 };
 
+/* What an answer is: its type, and the headers that go with it. */
+enum content { CONTENT_PAGE, CONTENT_JSON, CONTENT_PROBLEM, CONTENT_METRICS };
+
 struct route;
 struct seat;
 
@@ -53,7 +56,7 @@ struct exchange {
 
     /* the answer */
     int status;
-    const char *content_type;
+    enum content content;
     struct str headers;          /* further header lines */
     struct str answer;           /* the body */
     bool no_store;               /* personal: nobody keeps a copy */

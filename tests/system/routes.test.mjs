@@ -564,14 +564,18 @@ describe('sending the same thing again', () => {
 });
 
 describe('what every answer carries', () => {
+  const NO_SNIFFING = { 'x-content-type-options': 'nosniff' };
   const SECURITY = {
-    'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'same-origin',
-    'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
-    'cross-origin-opener-policy': 'same-origin',
+    page: {
+      'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+      ...NO_SNIFFING,
+      'referrer-policy': 'same-origin',
+      'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+      'cross-origin-opener-policy': 'same-origin',
+    },
+    data: { 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", ...NO_SNIFFING },
   };
-  const SAME_FOR_ALL = ['/', '/api/services'];
+  const SAME_FOR_ALL = ['/'];
 
   async function* answers() {
     const token = await visitor.token();
@@ -589,15 +593,17 @@ describe('what every answer carries', () => {
     yield ['429', await visitor.act(made.otp_required, 'resend-otp')];
   }
 
-  test('the same security headers, no-store, its language, and no name of a program', async () => {
+  test('the security headers of a page or of data, no-store, its language, and no name of a program', async () => {
     for await (const [what, answer] of answers()) {
-      for (const [name, value] of Object.entries(SECURITY)) assert.equal(answer.headers.get(name), value, `${name} of ${what}`);
-      const cache = answer.headers.get('cache-control');
-      assert.ok(cache === 'no-store' || (SAME_FOR_ALL.includes(what) && cache === 'private, no-cache'), `${what}: ${cache}`);
-      assert.match(answer.headers.get('content-language'), /^(en|fa)$/);
+      const type = answer.headers.get('content-type');
+      for (const [name, value] of Object.entries(SECURITY[type.startsWith('text/html') ? 'page' : 'data']))
+        assert.equal(answer.headers.get(name), value, `${name} of ${what}`);
+      const cache = answer.headers.get('cache-control'), shared = SAME_FOR_ALL.includes(what);
+      assert.equal(cache, shared ? 'private, no-cache' : 'no-store', what);
+      assert.equal(answer.headers.get('vary'), shared ? 'Cookie, Accept-Language' : null, what);
+      if (/html|problem/.test(type)) assert.match(answer.headers.get('content-language'), /^(en|fa)$/, what);
       assert.equal(answer.headers.get('server'), 'nginx', 'without a version');
       assert.equal(answer.headers.get('x-powered-by'), null);
-      assert.match(answer.headers.get('vary'), /Cookie/);
     }
   });
 
