@@ -15,19 +15,40 @@ static inline uint64_t has_byte(uint64_t eight, unsigned char c)
     return (x - ones) & ~x & (ones << 7);
 }
 
+/* Where the first match of has_byte() lies. Behind a match it may tell of bytes that are none, before one never. */
+static inline size_t first_byte(uint64_t matches)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(matches) / 8;
+#else
+    (void)matches;
+    return 0;
+#endif
+}
+
+/* The first quote or backslash, or end. */
+static inline const char *find_special(const char *p, const char *end)
+{
+    uint64_t eight, matches;
+
+    for (; end - p >= 8; p += 8) {
+        memcpy(&eight, p, 8);
+        matches = has_byte(eight, '"') | has_byte(eight, '\\');
+        if (matches) {
+            p += first_byte(matches);
+            break;
+        }
+    }
+    while (p < end && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
 /* p stands after the opening quote; the place of the closing one, or NULL. */
 static inline const char *string_end(const char *p, const char *end, bool *escaped)
 {
-    uint64_t eight;
-
     for (;;) {
-        for (; end - p >= 8; p += 8) {
-            memcpy(&eight, p, 8);
-            if (has_byte(eight, '"') | has_byte(eight, '\\'))
-                break;
-        }
-        while (p < end && *p != '"' && *p != '\\')
-            p++;
+        p = find_special(p, end);
         if (p == end)
             return NULL;
         if (*p == '"')

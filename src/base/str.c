@@ -67,9 +67,9 @@ void str_addf(struct str *b, const char *fmt, ...)
     b->s[b->len] = '\0';
 }
 
-void str_add_int(struct str *b, long long n)
+struct span span_number(char digits[NUMBER_SIZE], long long n)
 {
-    char digits[24], *p = digits + sizeof(digits);
+    char *p = digits + NUMBER_SIZE;
     unsigned long long rest = n < 0 ? 0ULL - (unsigned long long)n : (unsigned long long)n;
 
     do {
@@ -78,7 +78,14 @@ void str_add_int(struct str *b, long long n)
     } while (rest);
     if (n < 0)
         *--p = '-';
-    str_add(b, p, (size_t)(digits + sizeof(digits) - p));
+    return (struct span){ p, (size_t)(digits + NUMBER_SIZE - p) };
+}
+
+void str_add_int(struct str *b, long long n)
+{
+    char digits[NUMBER_SIZE];
+
+    str_add_span(b, span_number(digits, n));
 }
 
 void str_add_html(struct str *b, const char *s, size_t len)

@@ -38,12 +38,12 @@ int fleet_beat(struct app *app, const struct fleet_beat *beat, struct err *err)
 
     host_name(host);
     const struct span args[] = {
-        span_of(beat->id), args_number(digits[0], FLEET_TTL_MS),
+        span_of(beat->id), span_number(digits[0], FLEET_TTL_MS),
         SPAN("host"), span_of(host),
-        SPAN("pid"), args_number(digits[1], getpid()),
-        SPAN("started_at"), args_number(digits[2], beat->started_ms),
-        SPAN("running"), args_number(digits[3], beat->running),
-        SPAN("concurrency"), args_number(digits[4], beat->concurrency),
+        SPAN("pid"), span_number(digits[1], getpid()),
+        SPAN("started_at"), span_number(digits[2], beat->started_ms),
+        SPAN("running"), span_number(digits[3], beat->running),
+        SPAN("concurrency"), span_number(digits[4], beat->concurrency),
         SPAN("queues"), span_of(beat->queues ? beat->queues : ""),
     };
     redis_use_db(app->redis, app->main_db);

@@ -78,7 +78,7 @@ static void field_number(struct fields *f, struct span name, int64_t value)
     if (value == 0)
         return;
     f->at[f->count++] = name;
-    f->at[f->count++] = args_number(f->digits[f->numbers++], value);
+    f->at[f->count++] = span_number(f->digits[f->numbers++], value);
 }
 
 void job_push_queue(struct app *app, const struct job_new *job)
@@ -248,8 +248,8 @@ int job_take(struct app *app, const char *queue, const char *worker_id, struct j
                      active = part(app, queue, "active"), prefix = data_prefix(app, queue);
     const struct span keys[] = { key_span(&list), key_span(&delayed), key_span(&active) };
     char digits[2][NUMBER_SIZE];
-    const struct span args[] = { key_span(&prefix), args_number(digits[0], (int64_t)max),
-                                 args_number(digits[1], JOB_LEASE_MS), span_of(worker_id) };
+    const struct span args[] = { key_span(&prefix), span_number(digits[0], (int64_t)max),
+                                 span_number(digits[1], JOB_LEASE_MS), span_of(worker_id) };
     const struct reply *reply;
     size_t taken = 0;
 
@@ -350,10 +350,10 @@ static void renew_queue(struct app *app, const struct job_ref refs[], size_t cou
     int n = 0;
 
     args[n++] = key_span(&prefix);
-    args[n++] = args_number(digits[count], JOB_LEASE_MS);
+    args[n++] = span_number(digits[count], JOB_LEASE_MS);
     for (size_t i = 0; i < count; i++) {
         args[n++] = span_of(refs[i].id);
-        args[n++] = args_number(digits[i], refs[i].run);
+        args[n++] = span_number(digits[i], refs[i].run);
     }
     redis_queue_script(main_redis(app), &script_job_renew, ARRAY_LEN(keys), keys, n, args);
     free(args);
@@ -411,7 +411,7 @@ int job_finish(struct app *app, const char *queue, const char *id, int64_t run, 
                      daily = key_stats_daily(app->house, clock_ms());
     const struct span keys[] = { key_span(&active), key_span(&failed), key_span(&data), key_span(&counter) };
     char digits[NUMBER_SIZE];
-    const struct span args[] = { span_of(id), args_number(digits, run), span_of(names[outcome]), error_text(error),
+    const struct span args[] = { span_of(id), span_number(digits, run), span_of(names[outcome]), error_text(error),
                                  key_span(&daily) };
 
     redis_queue_script(main_redis(app), &script_job_finish, ARRAY_LEN(keys), keys, ARRAY_LEN(args), args);
@@ -427,7 +427,7 @@ static int back(struct app *app, const char *queue, const char *id, int64_t run,
     const struct span keys[] = { key_span(&list), key_span(&delayed), key_span(&active), key_span(&data),
                                  key_span(&counter) };
     char digits[2][NUMBER_SIZE];
-    const struct span args[] = { span_of(id), args_number(digits[0], run), args_number(digits[1], delay_ms),
+    const struct span args[] = { span_of(id), span_number(digits[0], run), span_number(digits[1], delay_ms),
                                  error_text(error) };
 
     redis_queue_script(main_redis(app), &script_job_retry, ARRAY_LEN(keys), keys, ARRAY_LEN(args), args);
@@ -451,7 +451,7 @@ int job_recover(struct app *app, const char *queue, struct err *err)
                      prefix = data_prefix(app, queue);
     const struct span keys[] = { key_span(&list), key_span(&active) };
     char digits[NUMBER_SIZE];
-    const struct span args[] = { key_span(&prefix), args_number(digits, RECOVER_MAX) };
+    const struct span args[] = { key_span(&prefix), span_number(digits, RECOVER_MAX) };
     const struct reply *reply;
 
     redis_queue_script(main_redis(app), &script_job_recover, ARRAY_LEN(keys), keys, ARRAY_LEN(args), args);

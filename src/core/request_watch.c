@@ -1,6 +1,5 @@
 /* request_watch.c: nothing is forgotten: requests whose job is missing, codes that nobody took or asked for again */
 #include "base/clock.h"
-#include "core/args.h"
 #include "core/change.h"
 #include "core/otp.h"
 #include "scripts.h"
@@ -136,7 +135,7 @@ static void queue_time(struct app *app, const char *how, int64_t ms, const char 
 {
     struct key watch = key_watch(app->house);
     char digits[NUMBER_SIZE];
-    const struct span key = key_span(&watch), args[] = { span_of(how), args_number(digits, ms), { hash, HASH_LEN } };
+    const struct span key = key_span(&watch), args[] = { span_of(how), span_number(digits, ms), { hash, HASH_LEN } };
     redis_use_db(app->redis, app->main_db);
     redis_queue_script(app->redis, &script_request_watch, 1, &key, ARRAY_LEN(args), args);
 }

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/rnd.h"
 #include "base/utf8.h"
-#include "core/args.h"
 #include "core/keys.h"
 #include "core/options.h"
 #include "core/secret.h"
@@ -256,7 +255,7 @@ void session_touch(struct app *app, const struct session *s)
     if (!s->known || clock_ms() - s->active_ms < quiet_ms)
         return;
     if (!s->user_id[0]) /* a visitor's session lives as long as it is used */
-        ttl = args_number(digits, idle_ms);
+        ttl = span_number(digits, idle_ms);
     post_script(app, &script_session_touch, key_session(app->house, span_of(s->token)), &ttl, 1);
 }
 

@@ -79,9 +79,8 @@ static void end(struct redis *r)
 
 static void add_select(struct redis *r)
 {
-    char digits[16];
-    int len = snprintf(digits, sizeof(digits), "%d", r->db);
-    const struct span words[] = { SPAN("SELECT"), { digits, (size_t)len } };
+    char digits[NUMBER_SIZE];
+    const struct span words[] = { SPAN("SELECT"), span_number(digits, r->db) };
 
     add_command(r, SELECT);
     wire_add(&r->out, 2, words);
@@ -148,9 +147,8 @@ int redis_last_db(const struct redis *r)
 void redis_queue_script(struct redis *r, const struct script *script, int nkeys, const struct span keys[], int nargs,
                         const struct span args[])
 {
-    char digits[16];
-    int len = snprintf(digits, sizeof(digits), "%d", nkeys);
-    const struct span head[] = { SPAN("EVALSHA"), { script->sha1, 40 }, { digits, (size_t)len } };
+    char digits[NUMBER_SIZE];
+    const struct span head[] = { SPAN("EVALSHA"), { script->sha1, 40 }, span_number(digits, nkeys) };
 
     begin(r, WANTED)->script = script;
     wire_begin(&r->out, 3 + nkeys + nargs);
