@@ -1,9 +1,10 @@
-/* digest.c: SHA-256 and HMAC-SHA-256. */
+/* digest.c: SHA-256, HMAC-SHA-256, SipHash-2-4. */
 #include "base/xmalloc.h"
 
 #include "base/digest.h"
 #include "base/rnd.h"
 
+#include <endian.h>
 #include <sodium.h>
 
 _Static_assert(DIGEST_BYTES == crypto_hash_sha256_BYTES, "a SHA-256 digest has 32 bytes");
@@ -38,6 +39,18 @@ void digest_hmac(const uint8_t key[DIGEST_BYTES], const struct digest_part *part
     }
     crypto_auth_hmacsha256_final(&state, out);
     sodium_memzero(&state, sizeof(state));
+}
+
+uint64_t digest_short(const void *data, size_t len)
+{
+    static const uint8_t key[crypto_shorthash_KEYBYTES];
+    uint8_t out[sizeof(uint64_t)];
+    uint64_t n;
+
+    _Static_assert(crypto_shorthash_BYTES == sizeof out, "a short hash has 64 bits");
+    crypto_shorthash(out, data, len, key);
+    memcpy(&n, out, sizeof n);
+    return le64toh(n);
 }
 
 bool digest_equal(const void *a, const void *b, size_t len)

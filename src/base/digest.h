@@ -1,4 +1,4 @@
-/* digest.h: SHA-256 and HMAC-SHA-256 (FIPS 180-4, RFC 2104; libsodium). */
+/* digest.h: SHA-256, HMAC-SHA-256 and SipHash-2-4 (FIPS 180-4, RFC 2104, Aumasson & Bernstein 2012; libsodium). */
 #ifndef PEYGIR_DIGEST_H
 #define PEYGIR_DIGEST_H
 
@@ -19,6 +19,8 @@ struct digest_part {
 };
 void digest_hmac(const uint8_t key[DIGEST_BYTES], const struct digest_part *parts, size_t count,
                  uint8_t out[DIGEST_BYTES]);
+/* 64 bits that tell texts apart, the same on every machine; no secret in it. */
+uint64_t digest_short(const void *data, size_t len);
 bool digest_equal(const void *a, const void *b, size_t len); /* constant time */
 
 #endif

@@ -39,6 +39,7 @@ static const struct guard_row {
     { "started", offsetof(struct guard, started_ms), GUARD_PACKED },
     { "waited", offsetof(struct guard, waited_ms), GUARD_PACKED },
     { "since", offsetof(struct guard, waiting_since_ms), GUARD_PACKED },
+    { "check", offsetof(struct guard, check), GUARD_PACKED },
 };
 
 static void row_set(struct guard *g, const struct guard_row *row, struct span value)
@@ -238,6 +239,7 @@ static int foresee(const struct request *rq, const struct change *c, struct span
     }
     next->status = (enum request_status)c->to;
     next->guard.revision++;
+    next->guard.check = document_check(&next->doc);
     return 0;
 }
 
@@ -266,24 +268,20 @@ static size_t add_leg(const struct save *s, struct span args[], struct str *numb
     return count;
 }
 
-/* Fields and values of the guard that change; `clock` when a number in it does. */
+/* Fields and values of the guard that change; `clock` always does. */
 static size_t add_guard(const struct save *s, struct span args[], struct str *clock)
 {
     size_t count = 0;
     for (size_t i = 0; i < s->c->guard_count; i++) {
         const struct guard_row *row = guard_row(s->c->guard[i].name);
-        if (row && row->kind == GUARD_PACKED) {
-            if (clock->len == 0)
-                guard_add_clock(clock, &s->next->guard);
+        if (row && row->kind == GUARD_PACKED)
             continue;
-        }
         args[count++] = span_of(s->c->guard[i].name);
         args[count++] = s->c->guard[i].value;
     }
-    if (clock->len > 0) {
-        args[count++] = SPAN("clock");
-        args[count++] = (struct span){ clock->s, clock->len };
-    }
+    guard_add_clock(clock, &s->next->guard);
+    args[count++] = SPAN("clock");
+    args[count++] = (struct span){ clock->s, clock->len };
     return count;
 }
 

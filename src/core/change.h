@@ -50,7 +50,7 @@ void change_error(struct change *c, const struct request_error *error); /* error
 void change_leg(struct change *c, const struct request *rq, const char *suffix, int64_t n, const char *call);
 
 /* The guard as it is stored: these fields of its hash. `clock` holds the numbers that only this layer uses, in decimal, separated by
- * spaces, so that reading a guard is cheap: code_tries code taken code_until resend_at estimate started waited since. */
+ * spaces, so that reading a guard is cheap: code_tries code taken code_until resend_at estimate started waited since check. */
 #define GUARD_FIELDS 9
 extern const char *const guard_names[GUARD_FIELDS];
 /* Read stored field `field`. */

@@ -1,6 +1,8 @@
 /* document.c: the text of a request's document */
 #include "core/document.h"
 
+#include "base/digest.h"
+
 const char *const document_names[DOC_FIELDS] = {
     [DOC_HASH] = "hash",
     [DOC_SERVICE] = "service_slug",
@@ -37,74 +39,50 @@ struct span document_value(const struct document *doc, enum document_field field
     return value.s ? value : SPAN("null");
 }
 
-/* An entry in pieces that are borrowed from the document, so that it can be compared without being built. */
-enum { PIECES_MAX = 32 };
-
-struct pieces {
-    struct span list[PIECES_MAX];
-    size_t count;
-};
-
-static void add_piece(struct pieces *p, struct span text)
-{
-    p->list[p->count++] = text;
-}
-
-static void add_values(struct pieces *p, const struct span values[], size_t count)
+static void add_values(struct str *out, const struct span values[], size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        add_piece(p, i == 0 ? SPAN("[") : SPAN(","));
-        add_piece(p, values[i].s ? values[i] : SPAN("null"));
+        str_addc(out, i == 0 ? '[' : ',');
+        str_add_span(out, values[i].s ? values[i] : SPAN("null"));
     }
-    add_piece(p, SPAN("]"));
+    str_addc(out, ']');
 }
 
 /* What the view shows of the code, while it shows it. */
-static void add_otp(struct pieces *p, const struct document *doc)
+static void add_otp(struct str *out, const struct document *doc)
 {
     static const char *const names[] = { "expires_at", "length", "attempts", "resends" };
     struct span values[ARRAY_LEN(names)], status = doc->field[DOC_STATUS];
     bool shown = status.len > 5 && memcmp(status.s, "\"otp_", 5) == 0;
     if (shown && raw_get_many(doc->field[DOC_OTP], names, values, ARRAY_LEN(names)) >= 0)
-        add_values(p, values, ARRAY_LEN(names));
+        add_values(out, values, ARRAY_LEN(names));
     else
-        add_piece(p, SPAN("null"));
-}
-
-static void take_pieces(const struct document *doc, struct pieces *p)
-{
-    static const enum document_field before_otp[] = { DOC_REVISION, DOC_UPDATED, DOC_STATUS, DOC_STEP, DOC_PROGRESS, DOC_MESSAGE };
-    p->count = 0;
-    for (size_t i = 0; i < ARRAY_LEN(before_otp); i++) {
-        add_piece(p, i == 0 ? SPAN("[") : SPAN(","));
-        add_piece(p, document_value(doc, before_otp[i]));
-    }
-    add_piece(p, SPAN(","));
-    add_otp(p, doc);
-    add_piece(p, SPAN(","));
-    add_piece(p, document_value(doc, DOC_ERROR));
-    add_piece(p, SPAN("]"));
+        str_adds(out, "null");
 }
 
 void document_add_entry(struct str *out, const struct document *doc)
 {
-    struct pieces p;
-    take_pieces(doc, &p);
-    for (size_t i = 0; i < p.count; i++)
-        str_add_span(out, p.list[i]);
+    enum { USUAL_BYTES = 400 };
+    static const enum document_field before_otp[] = { DOC_REVISION, DOC_UPDATED, DOC_STATUS, DOC_STEP, DOC_PROGRESS, DOC_MESSAGE };
+    str_grow(out, USUAL_BYTES);
+    for (size_t i = 0; i < ARRAY_LEN(before_otp); i++) {
+        str_addc(out, i == 0 ? '[' : ',');
+        str_add_span(out, document_value(doc, before_otp[i]));
+    }
+    str_addc(out, ',');
+    add_otp(out, doc);
+    str_addc(out, ',');
+    str_add_span(out, document_value(doc, DOC_ERROR));
+    str_addc(out, ']');
 }
 
-bool document_entry_is(const struct document *doc, struct span entry)
+int64_t document_check(const struct document *doc)
 {
-    struct pieces p;
-    size_t at = 0;
-    take_pieces(doc, &p);
-    for (size_t i = 0; i < p.count; i++) {
-        if (entry.len - at < p.list[i].len || memcmp(entry.s + at, p.list[i].s, p.list[i].len) != 0)
-            return false;
-        at += p.list[i].len;
-    }
-    return at == entry.len;
+    struct str entry = STR_INIT;
+    document_add_entry(&entry, doc);
+    uint64_t check = digest_short(entry.s, entry.len) >> 11; /* Lua and JSON keep whole numbers up to 2^53 */
+    str_free(&entry);
+    return check > 0 ? (int64_t)check : 1;
 }
 
 struct span document_otp(const struct document *doc, const char *name)

@@ -21,11 +21,11 @@ struct document {
 int document_read(struct span text, struct document *doc, struct err *err);
 
 /* The compact history entry: [revision,updated_at,status,step,progress,message,otp,error], made of the document's raw values
- * (absent ones are null), so that an entry that differs shows that somebody else wrote the document. otp is
- * [expires_at,length,attempts,resends] while the status is otp_required or otp_verifying, else null. */
+ * (absent ones are null). otp is [expires_at,length,attempts,resends] while the status is otp_required or otp_verifying, else null. */
 void document_add_entry(struct str *out, const struct document *doc);
-/* Is this the entry that document_add_entry would make? Allocates nothing. */
-bool document_entry_is(const struct document *doc, struct span entry);
+/* A number from 1 to 2^53 - 1 that the entry's bytes decide. Kept beside the document, one that differs shows that somebody else
+ * wrote it. */
+int64_t document_check(const struct document *doc);
 
 /* A raw value; `null` when it is absent. */
 struct span document_value(const struct document *doc, enum document_field field);

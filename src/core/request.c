@@ -56,7 +56,7 @@ bool request_may(enum request_status from, enum request_status to)
 
 void request_queue(struct app *app, struct span hash)
 {
-    struct key document = key_document(hash), guard = key_guard(hash), events = key_events(hash);
+    struct key document = key_document(hash), guard = key_guard(hash);
     struct redis *r = app->redis;
     struct span get_guard[2 + GUARD_FIELDS] = { SPAN("HMGET"), key_span(&guard) };
     for (size_t i = 0; i < GUARD_FIELDS; i++)
@@ -64,7 +64,6 @@ void request_queue(struct app *app, struct span hash)
     redis_use_db(r, app->main_db);
     redis_queue(r, 2, (const struct span[]){ SPAN("GET"), key_span(&document) });
     redis_queue(r, ARRAY_LEN(get_guard), get_guard);
-    redis_queue(r, 3, (const struct span[]){ SPAN("LINDEX"), key_span(&events), SPAN("-1") });
     redis_queue(r, 2, (const struct span[]){ SPAN("PTTL"), key_span(&document) });
 }
 
@@ -115,7 +114,7 @@ int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], 
             return -1;
     if (replies[0].type == REPLY_NIL || hash.len != HASH_LEN)
         return 0;
-    *rq = (struct request){ .ttl_ms = reply_int(&replies[3], 0), .ahead = -1, .now_ms = clock_ms() };
+    *rq = (struct request){ .ttl_ms = reply_int(&replies[2], 0), .ahead = -1, .now_ms = clock_ms() };
     memcpy(rq->hash, hash.s, HASH_LEN);
     if (document_read(reply_text(&replies[0]), &rq->doc, err) < 0) {
         if (err)
@@ -123,7 +122,7 @@ int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], 
         return err_prefix(err, "request %s", rq->hash);
     }
     take_guard(&replies[1], &rq->guard);
-    *foreign = !document_entry_is(&rq->doc, reply_text(&replies[2]));
+    *foreign = document_check(&rq->doc) != rq->guard.check;
     int written = request_status_parse(unquoted(rq->doc.field[DOC_STATUS]));
     int guarded = rq->guard.status.s ? request_status_parse(rq->guard.status) : -1;
     if (!*foreign && guarded != written)
@@ -240,7 +239,7 @@ static void make_document(struct app *app, const struct request_new *n, const ch
 struct birth {
     const struct request_new *n;
     const char *hash, *values;
-    int64_t now_ms, estimate_s;
+    int64_t now_ms, estimate_s, check;
     struct str document, entry, view;
 };
 
@@ -252,6 +251,7 @@ static int describe(struct app *app, struct birth *b, struct err *err)
     if (document_read((struct span){ b->document.s, b->document.len }, &rq.doc, err) < 0)
         return -1;
     document_add_entry(&b->entry, &rq.doc);
+    b->check = document_check(&rq.doc);
     view_add_stored(&b->view, &rq, b->n->service);
     return 0;
 }
@@ -265,7 +265,7 @@ static void queue_birth(struct app *app, const struct birth *b)
     char ttl[24];
     snprintf(ttl, sizeof ttl, "%lld", app->house->request_ttl_s * 1000LL);
     struct str clock = STR_INIT;
-    guard_add_clock(&clock, &(struct guard){ .estimate_s = b->estimate_s });
+    guard_add_clock(&clock, &(struct guard){ .estimate_s = b->estimate_s, .check = b->check });
     const struct span args[] = {
         { b->document.s, b->document.len }, span_of(ttl), { b->entry.s, b->entry.len }, key_span(&updates), { b->view.s, b->view.len },
         SPAN("status"), SPAN("pending"), SPAN("revision"), SPAN("1"), SPAN("owner"), b->n->owner, SPAN("values"), span_of(b->values),

@@ -19,7 +19,7 @@
  * Every change is: read, decide on the text (document.h), write by request_save.lua, which compares the document with the one
  * that was read, obeys the guard, and writes document, guard, history and message together. Who loses the race decides
  * again on what is there now, jittered, for at most 5 s. A document that somebody wrote past the guard (a seed-style bot)
- * is noticed by its newest history entry and recorded first. */
+ * is noticed by the check of its text in the guard and recorded first. */
 #ifndef PEYGIR_REQUEST_H
 #define PEYGIR_REQUEST_H
 
@@ -50,6 +50,7 @@ struct guard {
     int64_t taken;       /* number of the newest that a leg took */
     int64_t code_until_ms, resend_at_ms;
     int64_t estimate_s, started_ms, waited_ms, waiting_since_ms; /* see estimate.h */
+    int64_t check;       /* document_check() of what was written last */
 };
 
 /* One reading. All spans are borrowed from the connection and valid until its next exchange. */
@@ -65,7 +66,7 @@ struct request {
 };
 
 /* --- reading: REQUEST_REPLIES commands of the caller's exchange on app->redis, in the main database --- */
-#define REQUEST_REPLIES 4
+#define REQUEST_REPLIES 3
 void request_queue(struct app *app, struct span hash);
 /* 1: *rq filled; 0: there is none; -1. A document changed past the guard sets *foreign: call request_adopt() and read again. */
 int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err);
