@@ -213,3 +213,37 @@ int jread_only(const struct jread *at, const char *const allowed[], struct err *
             return unknown(at, json_object_iter_peek_name(&i), allowed, err);
     return 0;
 }
+
+int jread_missing(const struct jread *at, struct err *err)
+{
+    return jread_fail(at, err, "is missing.");
+}
+
+int jread_expect(const struct jread *at, const char *const allowed[], struct err *err)
+{
+    int rc = jread_object(at, err);
+
+    if (rc == 0)
+        return jread_fail(at, err, "is missing; it must be an object.");
+    return rc < 0 ? -1 : jread_only(at, allowed, err);
+}
+
+int jread_copy(const struct jread *at, char **out, struct err *err)
+{
+    const char *text;
+    int rc = jread_string(at, &text, err);
+
+    if (rc <= 0)
+        return rc;
+    if (!*text)
+        return jread_fail(at, err, "is empty.");
+    *out = xstrdup(text);
+    return 1;
+}
+
+bool jread_made_of(const char *s, const char *bytes, size_t max)
+{
+    size_t len = strlen(s);
+
+    return len >= 1 && len <= max && strspn(s, bytes) == len;
+}

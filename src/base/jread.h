@@ -28,7 +28,14 @@ int jread_list(const struct jread *at, size_t *length, struct err *err);
 int jread_object(const struct jread *at, struct err *err);
 /* -1 with file and path before the sentence. Always -1. */
 int jread_fail(const struct jread *at, struct err *err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int jread_missing(const struct jread *at, struct err *err); /* the same, that it is missing */
+/* A string that is not empty, copied (free()): 1; 0: absent, *out untouched; -1. */
+int jread_copy(const struct jread *at, char **out, struct err *err);
+/* Is s 1 to max bytes, all of them among `bytes`? */
+bool jread_made_of(const char *s, const char *bytes, size_t max);
 /* Every member of the object at `at` must be one of allowed[] (NULL-terminated). 0 or -1. */
 int jread_only(const struct jread *at, const char *const allowed[], struct err *err);
+/* The same for an object that must be there. */
+int jread_expect(const struct jread *at, const char *const allowed[], struct err *err);
 
 #endif

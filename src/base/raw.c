@@ -105,6 +105,7 @@ struct walk {
     const char *p, *end;
     struct span key, value;
     bool escaped; /* the key has escapes */
+    bool expected; /* it is the one that walk_next was told to expect */
     bool started;
 };
 
@@ -125,8 +126,18 @@ static int walk_start(struct walk *w, struct span doc)
     return 1;
 }
 
-/* 1: key and value are set; 0: the object is over and nothing follows, w->p stands after its brace; -1: no object. */
-static inline int walk_next(struct walk *w)
+/* p stands after the opening quote of a key that is `key`? Then behind its closing quote, else NULL. Writers do not escape what they need
+ * not, so that an escaped one may go the long way. */
+static inline const char *skip_expected(const char *p, const char *end, const char *key)
+{
+    size_t len = strlen(key);
+
+    return (size_t)(end - p) > len && memcmp(p, key, len) == 0 && p[len] == '"' ? p + len + 1 : NULL;
+}
+
+/* 1: key and value are set; 0: the object is over and nothing follows, w->p stands after its brace; -1: no object. `expect` is the
+ * likely key, or NULL. */
+static inline int walk_next(struct walk *w, const char *expect)
 {
     const char *p = jscan_skip_space(w->p, w->end), *stop;
 
@@ -143,11 +154,17 @@ static inline int walk_next(struct walk *w)
     if (p == w->end || *p != '"')
         return WALK_BAD;
     w->escaped = false;
-    stop = string_end(++p, w->end, &w->escaped);
-    if (!stop)
-        return WALK_BAD;
-    w->key = (struct span){ p, (size_t)(stop - p) };
-    p = jscan_skip_space(stop + 1, w->end);
+    p++;
+    stop = expect ? skip_expected(p, w->end, expect) : NULL;
+    w->expected = stop;
+    if (!w->expected) {
+        stop = string_end(p, w->end, &w->escaped);
+        if (!stop)
+            return WALK_BAD;
+        stop++;
+    }
+    w->key = (struct span){ p, (size_t)(stop - p) - 1 };
+    p = jscan_skip_space(stop, w->end);
     if (p == w->end || *p != ':')
         return WALK_BAD;
     p = jscan_skip_space(p + 1, w->end);
@@ -203,10 +220,10 @@ int raw_get_many(struct span doc, const char *const keys[], struct span out[], s
     for (i = 0; i < count; i++)
         out[i] = (struct span){ NULL, 0 };
     rc = walk_start(&w, doc);
-    while (rc > 0 && (rc = walk_next(&w)) > 0) {
-        /* Writers keep their order and readers ask in it, so the next key is looked for where the last one was. */
+    /* Writers keep their order and readers ask in it, so the next key is looked for where the last one was. */
+    while (rc > 0 && (rc = walk_next(&w, count ? keys[at] : NULL)) > 0) {
         for (tried = 0; tried < count; tried++, at = at + 1 < count ? at + 1 : 0)
-            if (key_is(&w, keys[at]))
+            if (w.expected || key_is(&w, keys[at]))
                 break;
         if (tried == count)
             continue;
@@ -259,7 +276,7 @@ static int set_members(struct str *out, struct span doc, const struct raw_member
     if (rc < 0)
         return -1;
     after = w.p;
-    while ((rc = walk_next(&w)) > 0) {
+    while ((rc = walk_next(&w, NULL)) > 0) {
         after = w.p;
         for (i = 0; i < count; i++)
             if (key_is(&w, members[i].key))

@@ -42,3 +42,22 @@ void rnd_hex(const uint8_t *data, size_t len, char *out)
     }
     *out = '\0';
 }
+
+bool rnd_is_base32(const char *s, size_t len)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < len; i++)
+        good &= (s[i] >= '0' && s[i] <= '9') ||
+                (s[i] >= 'A' && s[i] <= 'Z' && s[i] != 'I' && s[i] != 'L' && s[i] != 'O' && s[i] != 'U');
+    return good;
+}
+
+bool rnd_is_hex(const char *s, size_t len)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < len; i++)
+        good &= (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f');
+    return good;
+}

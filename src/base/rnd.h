@@ -2,6 +2,7 @@
 #ifndef PEYGIR_RND_H
 #define PEYGIR_RND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,5 +12,8 @@ uint32_t rnd_below(uint32_t limit); /* uniform in 0..limit-1 */
 void rnd_base32(const uint8_t *data, size_t digits, char *out);
 /* 2*len lower-case hex digits and a NUL. */
 void rnd_hex(const uint8_t *data, size_t len, char *out);
+/* Is it made of such characters only? */
+bool rnd_is_base32(const char *s, size_t len);
+bool rnd_is_hex(const char *s, size_t len);
 
 #endif

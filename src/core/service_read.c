@@ -14,33 +14,13 @@
 
 /* --- pieces --- */
 
-/* A present object that has only these members. */
-static int expect_object(const struct jread *at, const char *const known[], struct err *err)
-{
-    int rc = jread_object(at, err);
-
-    if (rc == 0)
-        return jread_fail(at, err, "is missing; it must be an object.");
-    return rc < 0 ? -1 : jread_only(at, known, err);
-}
-
-static int missing(const struct jread *at, struct err *err)
-{
-    return jread_fail(at, err, "is missing.");
-}
-
 static int read_string(const struct jread *in, const char *key, bool needed, char **out, struct err *err)
 {
     struct jread at = jread_member(in, key);
-    const char *text;
-    int rc = jread_string(&at, &text, err);
+    int rc = jread_copy(&at, out, err);
 
-    if (rc > 0 && *text)
-        *out = xstrdup(text);
-    else if (rc > 0)
-        return jread_fail(&at, err, "is empty.");
-    else if (rc == 0 && needed)
-        return missing(&at, err);
+    if (rc == 0 && needed)
+        return jread_missing(&at, err);
     return rc < 0 ? -1 : 0;
 }
 
@@ -50,7 +30,7 @@ static int read_text(const struct jread *in, const char *key, bool needed, struc
     int rc = text_read(&at, out, err);
 
     if (rc == 0 && needed)
-        return missing(&at, err);
+        return jread_missing(&at, err);
     return rc < 0 ? -1 : 0;
 }
 
@@ -89,16 +69,9 @@ static int read_list(const struct jread *in, const char *key, size_t max, size_t
     return 0;
 }
 
-static bool made_of(const char *s, const char *bytes, size_t max)
-{
-    size_t len = strlen(s);
-
-    return len >= 1 && len <= max && strspn(s, bytes) == len;
-}
-
 static bool is_name(const char *s)
 {
-    return made_of(s, LOWER DIGIT "_", NAME_MAX_LEN) && strchr(LOWER, s[0]);
+    return jread_made_of(s, LOWER DIGIT "_", NAME_MAX_LEN) && strchr(LOWER, s[0]);
 }
 
 /* Place in a NULL-terminated list, or -1 with the list in the error. */
@@ -124,7 +97,7 @@ static int read_choice(const struct jread *at, const struct service_field *f, si
 {
     struct service_choice *c = &f->choices[index];
 
-    if (expect_object(at, KNOWN("value", "label"), err) < 0 || read_string(at, "value", true, &c->value, err) < 0 ||
+    if (jread_expect(at, KNOWN("value", "label"), err) < 0 || read_string(at, "value", true, &c->value, err) < 0 ||
         read_text(at, "label", true, &c->label, err) < 0)
         return -1;
     for (size_t i = 0; i < index; i++)
@@ -180,7 +153,7 @@ static int check_autocomplete(const struct jread *in, const struct service_field
 {
     struct jread at = jread_member(in, "autocomplete");
 
-    if (f->autocomplete && !made_of(f->autocomplete, LOWER DIGIT "- ", NAME_MAX_LEN))
+    if (f->autocomplete && !jread_made_of(f->autocomplete, LOWER DIGIT "- ", NAME_MAX_LEN))
         return jread_fail(&at, err, "must be HTML autocomplete tokens like tel or given-name.");
     return 0;
 }
@@ -192,7 +165,7 @@ static int read_field(const struct jread *at, struct service *s, size_t index, s
     struct service_field *f = &s->fields[index];
     struct jread rules = jread_member(at, "rules");
 
-    if (expect_object(at, KNOWN("name", "label", "hint", "placeholder", "type", "autocomplete", "personal", "rules",
+    if (jread_expect(at, KNOWN("name", "label", "hint", "placeholder", "type", "autocomplete", "personal", "rules",
                                 "choices"), err) < 0 ||
         read_string(at, "name", true, &f->name, err) < 0 || check_field_name(at, s, index, err) < 0 ||
         read_text(at, "label", true, &f->label, err) < 0 || read_text(at, "hint", false, &f->hint, err) < 0 ||
@@ -248,13 +221,13 @@ static int read_step(const struct jread *at, struct service *s, size_t index, st
     int rc;
 
     step->repeat = true;
-    if (expect_object(at, KNOWN("id", "label", "progress", "repeat"), err) < 0 ||
+    if (jread_expect(at, KNOWN("id", "label", "progress", "repeat"), err) < 0 ||
         read_string(at, "id", true, &step->id, err) < 0 || check_step_id(at, s, index, err) < 0 ||
         read_text(at, "label", true, &step->label, err) < 0 || read_flag(at, "repeat", &step->repeat, err) < 0)
         return -1;
     rc = read_number(at, "progress", 0, 100, &step->progress, err);
     if (rc <= 0)
-        return rc < 0 ? -1 : missing(&progress, err);
+        return rc < 0 ? -1 : jread_missing(&progress, err);
     if (index && step->progress <= s->steps[index - 1].progress)
         return jread_fail(&progress, err, "is %d; it must be more than the step before has, %d.", step->progress,
                           s->steps[index - 1].progress);
@@ -294,7 +267,7 @@ const char *service_format_name(enum result_format format)
 
 static bool is_path(const char *s)
 {
-    return made_of(s, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGIT "_.", 128) && s[0] != '.' && s[strlen(s) - 1] != '.' &&
+    return jread_made_of(s, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGIT "_.", 128) && s[0] != '.' && s[strlen(s) - 1] != '.' &&
            !strstr(s, "..");
 }
 
@@ -304,7 +277,7 @@ static int read_result(const struct jread *at, struct service_result *r, struct 
     char *format = NULL;
     int which = RESULT_TEXT;
 
-    if (expect_object(at, KNOWN("path", "label", "format"), err) < 0 ||
+    if (jread_expect(at, KNOWN("path", "label", "format"), err) < 0 ||
         read_string(at, "path", true, &r->path, err) < 0 || read_text(at, "label", true, &r->label, err) < 0 ||
         read_string(at, "format", false, &format, err) < 0)
         return -1;
@@ -344,7 +317,7 @@ static int read_code(const struct jread *in, struct service_code *c, struct err 
                                 .tries_request = 5, .cooldown_s = 60, .resends = 3 };
     if (!c->used)
         return 0;
-    if (expect_object(&at, KNOWN("length", "seconds", "tries_per_code", "tries_per_request", "resend_cooldown",
+    if (jread_expect(&at, KNOWN("length", "seconds", "tries_per_code", "tries_per_request", "resend_cooldown",
                                  "resends"), err) < 0 ||
         read_number(&at, "length", 3, 12, &c->length, err) < 0 ||
         read_number(&at, "seconds", 1, 3600, &c->seconds, err) < 0 ||
@@ -419,7 +392,7 @@ static int read_slug(const struct jread *root, struct service *s, const char *na
 
     if (read_string(root, "slug", true, &s->slug, err) < 0)
         return -1;
-    if (!made_of(s->slug, LOWER DIGIT "-", NAME_MAX_LEN))
+    if (!jread_made_of(s->slug, LOWER DIGIT "-", NAME_MAX_LEN))
         return jread_fail(&at, err, "\"%s\" must be lower-case letters, digits and hyphens, at most %d.", s->slug,
                           NAME_MAX_LEN);
     if (strcmp(s->slug, name) != 0)
@@ -437,12 +410,12 @@ static int read_about(const struct jread *root, struct service *s, struct err *e
         read_text(root, "submit", false, &s->submit, err) < 0)
         return -1;
     rc = read_number(root, "estimated_duration", 1, DAY_S, &s->estimated_duration_s, err);
-    return rc == 0 ? missing(&duration, err) : rc < 0 ? -1 : 0;
+    return rc == 0 ? jread_missing(&duration, err) : rc < 0 ? -1 : 0;
 }
 
 int service_read(struct service *s, const struct jread *root, const char *name, struct err *err)
 {
-    if (expect_object(root, KNOWN("$schema", "slug", "title", "summary", "submit", "estimated_duration", "handler",
+    if (jread_expect(root, KNOWN("$schema", "slug", "title", "summary", "submit", "estimated_duration", "handler",
                                   "fields", "steps", "code", "calls", "result", "timeout", "call_timeout", "tries",
                                   "backoff"), err) < 0 ||
         read_slug(root, s, name, err) < 0 ||

@@ -34,22 +34,12 @@ static struct redis *session_redis(struct app *app)
 
 static bool is_token(struct span s)
 {
-    if (s.len != SESSION_TOKEN_LEN)
-        return false;
-    for (size_t i = 0; i < s.len; i++)
-        if (!strchr("0123456789abcdef", s.s[i]) || !s.s[i])
-            return false;
-    return true;
+    return s.len == SESSION_TOKEN_LEN && rnd_is_hex(s.s, s.len);
 }
 
 static bool is_owner(struct span s)
 {
-    if (s.len != SESSION_OWNER_LEN)
-        return false;
-    for (size_t i = 0; i < s.len; i++)
-        if (!strchr("0123456789ABCDEFGHJKMNPQRSTVWXYZ", s.s[i]) || !s.s[i])
-            return false;
-    return true;
+    return s.len == SESSION_OWNER_LEN && rnd_is_base32(s.s, s.len);
 }
 
 /* Seconds in decimal up to the end; -1 when it is anything else. */

@@ -1,5 +1,6 @@
 /* embed.c: build tool. `embed scripts.h scripts.c FILE.lua...` writes the Lua files as C: one `const struct script`
- * each, with the SHA-1 by which Redis knows it, and a list of all in order of name. The output depends on names and
+ * each, with the SHA-1 by which Redis knows it, and a list of all in order of name. Redis's scripts cannot call each other, so
+ * what several of them need stands in a part that they include. The output depends on names and
  * contents only, not on where the files are. */
 #include "base/banned.h"
 
@@ -12,7 +13,7 @@ struct lua {
     const char *path;
     char name[64];
     unsigned char *body;
-    size_t len;
+    size_t len, cap;
     char sha1[41];
 };
 
@@ -101,26 +102,50 @@ static void take_name(struct lua *l)
     memcpy(l->name, base, len - 4);
 }
 
-static void read_body(struct lua *l)
+static void add_bytes(struct lua *l, const char *bytes, size_t len)
 {
-    FILE *f = fopen(l->path, "rb");
+    if (l->len + len > l->cap) {
+        l->cap = 2 * (l->len + len) + 4096;
+        l->body = realloc(l->body, l->cap);
+        if (!l->body)
+            die("out of memory", l->path);
+    }
+    memcpy(l->body + l->len, bytes, len);
+    l->len += len;
+}
+
+static void add_file(struct lua *l, const char *path, bool is_part);
+
+/* A line "-- include part_x.lua" stands for what that file beside the script says; a part includes nothing. */
+static void add_line(struct lua *l, const char *path, bool is_part, char *line, size_t len)
+{
+    static const char word[] = "-- include ";
+    const char *slash = strrchr(path, '/');
+    char part[4096];
+
+    if (is_part || strncmp(line, word, sizeof(word) - 1) != 0) {
+        add_bytes(l, line, len);
+        return;
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    snprintf(part, sizeof(part), "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, line + sizeof(word) - 1);
+    add_file(l, part, true);
+}
+
+static void add_file(struct lua *l, const char *path, bool is_part)
+{
+    FILE *f = fopen(path, "rb");
+    char *line = NULL;
     size_t cap = 0;
-    size_t n = 1;
+    ssize_t len;
 
     if (!f)
-        die(strerror(errno), l->path);
-    while (n > 0) {
-        if (l->len == cap) {
-            cap = cap ? cap * 2 : 16384;
-            l->body = realloc(l->body, cap);
-            if (!l->body)
-                die("out of memory", l->path);
-        }
-        n = fread(l->body + l->len, 1, cap - l->len, f);
-        l->len += n;
-    }
+        die(strerror(errno), path);
+    while ((len = getline(&line, &cap, f)) > 0)
+        add_line(l, path, is_part, line, (size_t)len);
     if (ferror(f))
-        die("cannot be read", l->path);
+        die("cannot be read", path);
+    free(line);
     fclose(f);
 }
 
@@ -200,7 +225,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++) {
         lua[i].path = argv[i + 3];
         take_name(&lua[i]);
-        read_body(&lua[i]);
+        add_file(&lua[i], lua[i].path, false);
         sha1_hex(lua[i].body, lua[i].len, lua[i].sha1);
     }
     qsort(lua, count, sizeof(*lua), by_name);

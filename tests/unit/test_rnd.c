@@ -73,6 +73,18 @@ static void hex_is_two_small_digits_a_byte(void **state)
     assert_string_equal(out, "009fa0ff");
 }
 
+static void characters_are_known_for_what_they_are(void **state)
+{
+    (void)state;
+    assert_true(rnd_is_hex("0123456789abcdef", 16));
+    assert_false(rnd_is_hex("0A", 2));
+    assert_false(rnd_is_hex("a\0", 2));
+    assert_true(rnd_is_base32("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 32));
+    for (const char *bad = "ILOUabz-/:@[`"; *bad; bad++)
+        assert_false(rnd_is_base32(bad, 1));
+    assert_false(rnd_is_base32("", 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +93,7 @@ int main(void)
         cmocka_unit_test(base32_takes_five_bits_a_digit_from_the_left),
         cmocka_unit_test(base32_uses_every_crockford_digit),
         cmocka_unit_test(hex_is_two_small_digits_a_byte),
+        cmocka_unit_test(characters_are_known_for_what_they_are),
     };
 
     return cmocka_run_group_tests_name("rnd", tests, NULL, NULL);

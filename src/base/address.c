@@ -1,0 +1,111 @@
+/* address.c: Internet addresses against lists of networks. */
+#include "base/address.h"
+
+#include <arpa/inet.h>
+#include <stdint.h>
+
+#define BITS_MAX 128
+#define MAPPED_BITS 96 /* of an IPv4 address written as IPv6 */
+
+/* All addresses as IPv6, IPv4 ones mapped, so that there is one kind. */
+struct network {
+    uint8_t address[16];
+    unsigned bits;
+    bool is_unix;
+};
+
+static bool read_address(struct span text, uint8_t out[16], bool *is_v4)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    char copy[INET6_ADDRSTRLEN];
+
+    if (text.len == 0 || text.len >= sizeof copy || memchr(text.s, '\0', text.len))
+        return false;
+    memcpy(copy, text.s, text.len);
+    copy[text.len] = '\0';
+    memcpy(out, mapped, sizeof mapped);
+    *is_v4 = inet_pton(AF_INET, copy, out + sizeof mapped) == 1;
+    return *is_v4 || inet_pton(AF_INET6, copy, out) == 1;
+}
+
+/* Decimal, at most `max`; -1: it is none. */
+static int read_bits(struct span text, int max)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.s[i] < '0' || text.s[i] > '9' || n > max)
+            return -1;
+        n = n * 10 + (text.s[i] - '0');
+    }
+    return text.len > 0 && n <= max ? n : -1;
+}
+
+static bool read_network(struct span text, struct network *out)
+{
+    const char *slash = text.len ? memchr(text.s, '/', text.len) : NULL;
+    struct span address = { text.s, slash ? (size_t)(slash - text.s) : text.len };
+    bool is_v4;
+    int bits;
+
+    *out = (struct network){ .bits = BITS_MAX, .is_unix = span_is(text, "unix:") };
+    if (out->is_unix)
+        return true;
+    if (!read_address(address, out->address, &is_v4))
+        return false;
+    if (!slash)
+        return true;
+    bits = read_bits((struct span){ slash + 1, text.len - address.len - 1 }, is_v4 ? BITS_MAX - MAPPED_BITS : BITS_MAX);
+    out->bits = (unsigned)(is_v4 ? MAPPED_BITS + bits : bits);
+    return bits >= 0;
+}
+
+static bool contains(const struct network *net, const uint8_t address[16])
+{
+    unsigned whole = net->bits / 8, rest = net->bits % 8;
+
+    if (memcmp(net->address, address, whole) != 0)
+        return false;
+    return rest == 0 || (net->address[whole] ^ address[whole]) >> (8 - rest) == 0;
+}
+
+/* The next item without spaces around it. */
+static bool next_item(const char **rest, struct span *item)
+{
+    const char *at = *rest + strspn(*rest, " ");
+    size_t n = strcspn(at, ",");
+
+    if (*at == '\0')
+        return false;
+    *rest = at[n] ? at + n + 1 : at + n;
+    while (n > 0 && at[n - 1] == ' ')
+        n--;
+    *item = (struct span){ at, n };
+    return true;
+}
+
+bool address_is_list(const char *list)
+{
+    struct network net;
+    struct span item;
+
+    while (next_item(&list, &item))
+        if (!read_network(item, &net))
+            return false;
+    return true;
+}
+
+bool address_in_list(const char *list, struct span address)
+{
+    bool is_unix = span_is(address, "unix:"), is_v4;
+    uint8_t wanted[16];
+    struct network net;
+    struct span item;
+
+    if (!is_unix && !read_address(address, wanted, &is_v4))
+        return false;
+    while (next_item(&list, &item))
+        if (read_network(item, &net) && (is_unix ? net.is_unix : !net.is_unix && contains(&net, wanted)))
+            return true;
+    return false;
+}
