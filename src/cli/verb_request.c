@@ -1,5 +1,6 @@
 /* verb_request.c: peygir request list|show|cancel|cleanup */
 #include "base/json.h"
+#include "cli/mask.h"
 #include "cli/output.h"
 #include "core/request.h"
 #include "core/view.h"
@@ -9,7 +10,8 @@ static int parse_hash(const struct cli *cli, struct span *hash, struct err *err)
     *hash = span_of(cli->operands[0]);
     if (keys_is_hash(*hash))
         return 0;
-    return err_set(err, ERR_INVALID, "\"%.40s\" is not a request: it begins with req_ and has 30 characters", cli->operands[0]);
+    return err_set(err, ERR_INVALID, "\"%.40s\" is not a request: it begins with req_ and has 30 characters",
+                   cli->operands[0]);
 }
 
 static int read_known(struct cli *cli, struct span hash, struct request *rq, struct err *err)
@@ -42,10 +44,16 @@ static struct json_object *view_of(struct cli *cli, const struct request *rq)
 
 int verb_request_list(struct cli *cli, struct err *err)
 {
-    static const struct column columns[] = { { "hash", "HASH" },   { "service_slug", "SERVICE" }, { "status", "STATUS" }, { "progress", "%" },
-                                             { "step", "STEP" },   { "updated_at", "UPDATED" },   { NULL, NULL } };
+    static const struct column columns[] = { COLUMN("hash", "HASH"),
+                                             COLUMN("service_slug", "SERVICE"),
+                                             COLUMN("status", "STATUS"),
+                                             COLUMN("progress", "%"),
+                                             COLUMN("step", "STEP"),
+                                             COLUMN_WHEN("updated_at", "UPDATED"),
+                                             COLUMN_END };
     redis_use_db(cli->app.redis, cli->app.main_db);
-    const struct reply *reply = redis_do(cli->app.redis, err, "LRANGE %s 0 %lld", KEY_REQUEST_LIST, (long long)cli->limit - 1);
+    const struct reply *reply =
+        redis_do(cli->app.redis, err, "LRANGE %s 0 %lld", KEY_REQUEST_LIST, (long long)cli_flag(cli, "limit")->number - 1);
     if (!reply)
         return -1;
     char(*hashes)[HASH_SIZE] = xcalloc(reply->count + 1, HASH_SIZE);
@@ -76,31 +84,6 @@ int verb_request_list(struct cli *cli, struct err *err)
 
 /* --- show --- */
 
-/* Personal values and everything that no field describes are masked: their last two characters stay. */
-static struct json_object *masked_data(const struct service *service, struct span data)
-{
-    struct json_object *object = parsed(data), *masked = json_object_new_object();
-    if (!json_object_is_type(object, json_type_object)) {
-        json_object_put(object);
-        return masked;
-    }
-    struct json_object_iterator end = json_object_iter_end(object);
-    for (struct json_object_iterator at = json_object_iter_begin(object); !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-        const char *name = json_object_iter_peek_name(&at);
-        struct json_object *value = json_object_iter_peek_value(&at);
-        bool open = false;
-        for (size_t i = 0; service && i < service->field_count; i++)
-            open = open || (strcmp(service->fields[i].name, name) == 0 && !service->fields[i].personal);
-        const char *text = json_object_get_string(value);
-        size_t len = text ? strlen(text) : 0;
-        char *shown = open ? xstrdup(text ? text : "") : xasprintf("***%s", len > 4 ? text + len - 2 : "");
-        json_object_object_add(masked, name, json_object_new_string(shown));
-        free(shown);
-    }
-    json_object_put(object);
-    return masked;
-}
-
 static struct json_object *history_of(struct cli *cli, struct span hash, struct err *err)
 {
     struct key events = key_events(hash);
@@ -121,16 +104,22 @@ static struct json_object *history_of(struct cli *cli, struct span hash, struct 
 
 int verb_request_show(struct cli *cli, struct err *err)
 {
-    static const struct column columns[] = { { "revision", "REV" }, { "updated_at", "AT" },   { "status", "STATUS" }, { "step", "STEP" },
-                                             { "progress", "%" },   { "message", "MESSAGE" }, { NULL, NULL } };
+    static const struct column columns[] = { COLUMN("revision", "REV"),
+                                             COLUMN("updated_at", "AT"),
+                                             COLUMN("status", "STATUS"),
+                                             COLUMN("step", "STEP"),
+                                             COLUMN("progress", "%"),
+                                             COLUMN("message", "MESSAGE"),
+                                             COLUMN_END };
     struct span hash;
     struct request rq;
     if (parse_hash(cli, &hash, err) < 0 || read_known(cli, hash, &rq, err) < 0)
         return -1;
     struct json_object *all = view_of(cli, &rq);
     const struct service *service = services_find(cli->house.services, request_slug(&rq));
-    json_object_object_add(all, "request_data", masked_data(service, rq.doc.field[DOC_DATA]));
-    json_object_object_add(all, "has_result", json_object_new_boolean(!span_is(document_value(&rq.doc, DOC_RESULT), "null")));
+    json_object_object_add(all, "request_data", mask_members(service, rq.doc.field[DOC_DATA]));
+    json_object_object_add(all, "has_result",
+                           json_object_new_boolean(!span_is(document_value(&rq.doc, DOC_RESULT), "null")));
     json_object_object_add(all, "run", json_object_new_int64(rq.guard.run));
     json_object_object_add(all, "ttl_seconds", json_object_new_int64(rq.ttl_ms / 1000));
     struct json_object *history = history_of(cli, hash, err);
@@ -171,6 +160,7 @@ enum { SCAN_COUNT = 500 };
 
 struct cleanup {
     struct cli *cli;
+    bool dry_run;
     int64_t listed, companions;
 };
 
@@ -197,7 +187,7 @@ static int clean_list(struct cleanup *c, struct err *err)
     for (size_t i = 0; result == 0 && i < count; i++)
         if (replies[i].integer == 0) {
             c->listed++;
-            if (!c->cli->dry_run)
+            if (!c->dry_run)
                 redis_postf(r, "LREM %s 0 %s", KEY_REQUEST_LIST, hashes[i]);
         }
     free(hashes);
@@ -232,7 +222,7 @@ static int clean_companions_of(struct cleanup *c, const struct reply *found, str
     for (size_t i = 0; result == 0 && i < asked; i++)
         if (companion_hash((struct span){ keys[i].s, keys[i].len }).s && replies[i].integer == 0) {
             c->companions++;
-            if (!c->cli->dry_run)
+            if (!c->dry_run)
                 redis_postf(r, "DEL %b", keys[i].s, keys[i].len);
         }
     for (size_t i = 0; i < total; i++)
@@ -245,7 +235,8 @@ static int clean_companions(struct cleanup *c, struct err *err)
 {
     char cursor[32] = "0";
     do {
-        const struct reply *page = redis_do(c->cli->app.redis, err, "SCAN %s MATCH {local_request:*}:* COUNT %d", cursor, SCAN_COUNT);
+        const struct reply *page =
+            redis_do(c->cli->app.redis, err, "SCAN %s MATCH {local_request:*}:* COUNT %d", cursor, SCAN_COUNT);
         if (!page)
             return -1;
         if (page->count != 2)
@@ -259,14 +250,14 @@ static int clean_companions(struct cleanup *c, struct err *err)
 
 int verb_request_cleanup(struct cli *cli, struct err *err)
 {
-    struct cleanup c = { .cli = cli };
+    struct cleanup c = { .cli = cli, .dry_run = cli_flag(cli, "dry-run")->given };
     redis_use_db(cli->app.redis, cli->app.main_db);
     if (clean_list(&c, err) < 0 || clean_companions(&c, err) < 0)
         return -1;
     if (!redis_do(cli->app.redis, err, "PING")) /* what was posted has been carried out when this is answered */
         return -1;
     struct json_object *all = json_object_new_object();
-    json_object_object_add(all, "dry_run", json_object_new_boolean(cli->dry_run));
+    json_object_object_add(all, "dry_run", json_object_new_boolean(c.dry_run));
     json_object_object_add(all, "list_entries", json_object_new_int64(c.listed));
     json_object_object_add(all, "companion_keys", json_object_new_int64(c.companions));
     output_object(cli, all);

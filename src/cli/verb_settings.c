@@ -9,7 +9,8 @@ static struct json_object *text_or_null(const char *text)
 
 int verb_config(struct cli *cli, struct err *err)
 {
-    static const struct column columns[] = { { "name", "NAME" }, { "value", "VALUE" }, { "source", "FROM" }, { NULL, NULL } };
+    static const struct column columns[] = { COLUMN("name", "NAME"), COLUMN("value", "VALUE"), COLUMN("source", "FROM"),
+                                             COLUMN_END };
     struct json_object *list = json_object_new_array();
     (void)err;
     for (size_t i = 0; i < OPT_COUNT; i++) {

@@ -2,25 +2,126 @@
 #include "cli/verbs.h"
 
 #include "base/daemon.h"
-#include "tools/mkman.h"
+#include "cli/help.h"
+#include "cli/parse.h"
+#include "core/job_type.h"
+#include "core/options.h"
+
+/* --- flags --- */
+
+#define YEAR_S 31622400
+#define SWITCH(n, h) { .name = n, .kind = FLAG_SWITCH, .help = h }
+#define NUMBER(n, v, lo, hi, std, h) { .name = n, .kind = FLAG_NUMBER, .value = v, .min = lo, .max = hi, .fallback = std, .help = h }
+#define TEXT(n, v, h) { .name = n, .kind = FLAG_TEXT, .value = v, .help = h }
+#define WORD(n, w, must, h) { .name = n, .kind = FLAG_WORD, .value = w, .words = w, .needed = must, .help = h }
+#define END { .name = NULL }
+
+#define DRY_RUN SWITCH("dry-run", "Only count; change nothing.")
+#define LIMIT NUMBER("limit", "N", 1, 10000, 50, "At most so many; 50 when not given.")
+#define OF_QUEUE { .name = "queue", .kind = FLAG_QUEUE, .value = "QUEUE", .help = "Only this queue, instead of looking in all." }
+
+static const struct flag dry_run_flags[] = { DRY_RUN, END };
+static const struct flag limit_flags[] = { LIMIT, END };
+static const struct flag queue_flags[] = { OF_QUEUE, END };
+static const struct flag queue_limit_flags[] = { OF_QUEUE, LIMIT, END };
+static const struct flag queue_dry_run_flags[] = { OF_QUEUE, DRY_RUN, END };
+static const struct flag check_flags[] = { SWITCH("repair", "Put back or remove what is wrong."), END };
+static const struct flag at_once_flags[] = {
+    NUMBER("at-once", "N", 0, 1000000, 0, "At most so many of its jobs run at once, on all workers; 0: any number."),
+    { .name = "per", .kind = FLAG_RATE, .value = "N/SECONDS", .min = 1, .max = 1000000,
+      .help = "At most N of its jobs begin in any so many seconds, spread evenly." },
+    SWITCH("none", "Take all limits away."), END };
+static const struct flag list_flags[] = {
+    WORD("state", "waiting delayed active failed", false, "Which of its jobs; waiting when not given."), LIMIT, END };
+static const struct flag monitor_flags[] = {
+    NUMBER("limit", "N", 1, 1000000000, 0, "End after so many views; when not given, with q or Ctrl-C."), END };
+static const struct flag pause_flags[] = {
+    TEXT("message", "TEXT", "Why: shown to visitors who wait."), END };
+static const struct flag push_flags[] = {
+    { .name = "queue", .kind = FLAG_QUEUE, .value = "QUEUE", .help = "Into this queue; when not given, its type's." },
+    TEXT("payload", "JSON", "A JSON object; {} when not given. With - each line of standard input is one, and makes a job."),
+    NUMBER("priority", "N", 0, JOB_PRIORITY_MAX, -1, "0 to 10, highest first; 5 stands where jobs without one stand."),
+    NUMBER("delay", "S", 0, YEAR_S, 0, "Not before so many seconds are over."),
+    TEXT("unique", "KEY", "Push nothing while a job with this key waits or runs."),
+    NUMBER("unique-for", "S", 1, YEAR_S, 0, "With --unique: for so many seconds instead."),
+    NUMBER("tries", "N", 1, 1000, 0, "At most so many attempts; when not given, its type's."),
+    NUMBER("timeout", "S", 1, 86400, 0, "Seconds for one attempt; when not given, its type's."), END };
+static const struct flag retry_flags[] = {
+    OF_QUEUE, NUMBER("rate", "N", 1, 100000, 50, "With all: so many a second; 50 when not given."),
+    SWITCH("dry-run", "With all: only count; change nothing."), END };
+static const struct flag next_flags[] = {
+    NUMBER("count", "N", 1, 1000, 10, "So many; 10 when not given."), END };
+static const struct flag close_flags[] = {
+    { .name = "message", .kind = FLAG_TEXT, .value = "TEXT", .needed = true, .help = "What visitors read instead of the form." }, END };
+static const struct flag token_flags[] = {
+    WORD("role", "bot api site", true, "bot: reports about requests and pushes jobs; api: makes requests; site: pushes jobs."), END };
+
+/* --- verbs --- */
 
 const struct verb verbs[] = {
-    { "config", "", 0, 0, 0, verb_config, "Show every option, its value and where it comes from." },
-    { "health", "", 0, 0, NEEDS_REDIS, verb_health, "Say whether Peygir is able to work: Redis, its settings, workers, the queue." },
-    { "request cancel", "HASH", 1, 1, NEEDS_REDIS | NEEDS_SERVICES, verb_request_cancel,
+    { "config", "", 0, 0, 0, NULL, verb_config, "Show every option, its value and where it comes from." },
+    { "failed flush", "", 0, 0, NEEDS_REDIS, queue_dry_run_flags, verb_failed_flush, "Forget all failed jobs." },
+    { "failed forget", "ID...", 1, -1, NEEDS_REDIS, queue_flags, verb_failed_forget, "Forget failed jobs." },
+    { "failed list", "", 0, 0, NEEDS_REDIS, queue_limit_flags, verb_failed_list, "List failed jobs, newest first." },
+    { "failed retry", "ID...|all", 1, -1, NEEDS_REDIS | NEEDS_SERVICES, retry_flags, verb_failed_retry,
+      "Try failed jobs once more, these or all; a request that has not expired is opened again." },
+    { "failed show", "ID", 1, 1, NEEDS_REDIS, queue_flags, verb_failed_show,
+      "Show one failed job, its error and its attempts; personal values are masked." },
+    { "health", "", 0, 0, NEEDS_REDIS, NULL, verb_health,
+      "Say whether Peygir is able to work: Redis, its settings, workers, queues, job types, services." },
+    { "job check", "[FILE...]", 0, -1, 0, NULL, verb_job_check, "Check job type files: these, or all of the jobs directory." },
+    { "job list", "", 0, 0, NEEDS_JOBS, NULL, verb_job_list, "List the job types." },
+    { "queue cancel", "ID", 1, 1, NEEDS_REDIS | NEEDS_SERVICES, queue_flags, verb_queue_cancel,
+      "Cancel a job that waits or runs; a request's job is cancelled together with its request." },
+    { "queue check", "[QUEUE]", 0, 1, NEEDS_REDIS | LIKES_JOBS, check_flags, verb_queue_check,
+      "Look at every job of the queue, or of all, for what does not fit together. Ends with 1 when something stays wrong." },
+    { "queue clear", "[QUEUE]", 0, 1, NEEDS_REDIS, dry_run_flags, verb_queue_clear,
+      "Throw away what waits in the queue; requests among it fail." },
+    { "queue explain", "ID", 1, 1, NEEDS_REDIS | NEEDS_LOCALES | LIKES_JOBS, queue_flags, verb_queue_explain,
+      "Say why a job is where it is and what will happen next." },
+    { "queue limit", "[QUEUE]", 0, 1, NEEDS_REDIS | LIKES_JOBS, at_once_flags, verb_queue_limit,
+      "Show or set the limits of a queue, which hold at once for all workers." },
+    { "queue list", "[QUEUE]", 0, 1, NEEDS_REDIS, list_flags, verb_queue_list, "List jobs of a queue, those that come next first." },
+    { "queue monitor", "", 0, 0, NEEDS_REDIS | LIKES_JOBS, monitor_flags, verb_queue_monitor,
+      "Watch queues, workers, rates and failures, each second anew." },
+    { "queue pause", "[QUEUE]", 0, 1, NEEDS_REDIS | LIKES_JOBS, pause_flags, verb_queue_pause,
+      "Let nothing be taken from the queue until it is resumed; what runs goes on." },
+    { "queue push", "TYPE", 1, 1, NEEDS_REDIS | NEEDS_JOBS, push_flags, verb_queue_push, "Push a job and print its id." },
+    { "queue restart", "", 0, 0, NEEDS_REDIS, NULL, verb_queue_restart,
+      "Let every worker finish what it has and end; its supervisor starts it again." },
+    { "queue resume", "[QUEUE]", 0, 1, NEEDS_REDIS | LIKES_JOBS, NULL, verb_queue_resume, "Let jobs be taken from the queue again." },
+    { "queue show", "ID", 1, 1, NEEDS_REDIS, queue_flags, verb_queue_show, "Show one job; personal values are masked." },
+    { "queue stats", "[QUEUE...]", 0, -1, NEEDS_REDIS | LIKES_JOBS, NULL, verb_queue_stats,
+      "Show what waits, runs and has failed in these queues, or in all, and what was done today." },
+    { "request cancel", "HASH", 1, 1, NEEDS_REDIS | NEEDS_SERVICES, NULL, verb_request_cancel,
       "Cancel a request; its running call ends within a second." },
-    { "request cleanup", "", 0, 0, NEEDS_REDIS | TAKES_DRY_RUN, verb_request_cleanup,
-      "Remove what expired requests left in lists and companion keys; --dry-run only counts." },
-    { "request list", "", 0, 0, NEEDS_REDIS | NEEDS_SERVICES | TAKES_LIMIT, verb_request_list, "List requests, newest first." },
-    { "request show", "HASH", 1, 1, NEEDS_REDIS | NEEDS_SERVICES | NEEDS_LOCALES, verb_request_show,
+    { "request cleanup", "", 0, 0, NEEDS_REDIS, dry_run_flags, verb_request_cleanup,
+      "Remove what expired requests left in lists and companion keys." },
+    { "request list", "", 0, 0, NEEDS_REDIS | NEEDS_SERVICES, limit_flags, verb_request_list, "List requests, newest first." },
+    { "request show", "HASH", 1, 1, NEEDS_REDIS | NEEDS_SERVICES | NEEDS_LOCALES, NULL, verb_request_show,
       "Show one request and its history; personal values are masked." },
-    { "service check", "[FILE...]", 0, -1, 0, verb_service_check, "Check service files: these, or all of the services directory." },
-    { "service list", "", 0, 0, NEEDS_SERVICES, verb_service_list, "List the services." },
-    { "stats", "", 0, 0, NEEDS_REDIS, verb_stats, "Show the counters of jobs and the length of the queue." },
+    { "schedule list", "", 0, 0, NEEDS_REDIS | NEEDS_JOBS, NULL, verb_schedule_list,
+      "List the job types that run by the clock, when each ran last and when it runs next." },
+    { "schedule next", "[TYPE]", 0, 1, NEEDS_JOBS, next_flags, verb_schedule_next,
+      "Show when this type, or all, will run by the clock. Asks nobody." },
+    { "schedule run", "TYPE", 1, 1, NEEDS_REDIS | NEEDS_JOBS, NULL, verb_schedule_run,
+      "Push the type's job now, whatever the clock says, and print its id." },
+    { "service check", "[FILE...]", 0, -1, 0, NULL, verb_service_check, "Check service files: these, or all of the services directory." },
+    { "service close", "SLUG", 1, 1, NEEDS_REDIS | NEEDS_SERVICES, close_flags, verb_service_close,
+      "Let a service take no new requests until it is opened; what runs goes on." },
+    { "service list", "", 0, 0, NEEDS_SERVICES, NULL, verb_service_list, "List the services, and which are closed." },
+    { "service open", "SLUG", 1, 1, NEEDS_REDIS | NEEDS_SERVICES, NULL, verb_service_open, "Let a closed service take requests again." },
+    { "stats", "", 0, 0, NEEDS_REDIS | LIKES_JOBS, NULL, verb_stats, "Show the counters of jobs and what waits in all queues." },
+    { "token create", "NAME", 1, 1, NEEDS_REDIS, token_flags, verb_token_create,
+      "Make a bearer token for a program and print it, this once." },
+    { "token list", "", 0, 0, NEEDS_REDIS, NULL, verb_token_list, "List the tokens by name, without what they are." },
+    { "token revoke", "NAME", 1, 1, NEEDS_REDIS, NULL, verb_token_revoke, "Make a token worthless at once." },
 };
 const size_t verb_count = ARRAY_LEN(verbs);
 
-enum { COMMAND_MS = 5000, LIMIT_DEFAULT = 50, LIMIT_MAX = 10000 };
+/* --- carrying one out --- */
+
+enum { COMMAND_MS = 5000 };
 
 static const struct {
     enum err_kind kind;
@@ -35,91 +136,48 @@ static int status_of(const struct err *err)
     return EXIT_FAILURE;
 }
 
-/* Does argv begin with the words of `name`? How many they are, or 0. */
-static int matches(const char *name, int argc, char **argv)
+static int say(const struct err *err)
 {
-    size_t first = strcspn(name, " ");
-    if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], name, first) != 0)
-        return 0;
-    if (name[first] == '\0')
-        return 1;
-    return argc >= 2 && strcmp(argv[1], name + first + 1) == 0 ? 2 : 0;
+    fflush(stdout);
+    fprintf(stderr, "peygir: %s\n", err->text);
+    return status_of(err);
 }
 
-static const struct verb *find(int argc, char **argv, int *words)
+const struct flag_value *cli_flag(const struct cli *cli, const char *name)
 {
-    for (size_t i = 0; i < verb_count; i++)
-        if ((*words = matches(verbs[i].name, argc, argv)) > 0)
-            return &verbs[i];
-    return NULL;
+    size_t i = 0;
+    while (strcmp(cli->verb->flags[i].name, name) != 0)
+        i++;
+    return &cli->value[i];
 }
 
-static int say_unknown(int argc, char **argv)
+static int open_house(struct cli *cli, struct err *err)
 {
-    fprintf(stderr, "peygir: there is no verb \"%s%s%s\"; those of this name are:", argc > 0 ? argv[0] : "", argc > 1 ? " " : "",
-            argc > 1 ? argv[1] : "");
-    bool any = false;
-    for (size_t i = 0; i < verb_count; i++)
-        if (argc > 0 && strncmp(verbs[i].name, argv[0], strlen(argv[0])) == 0) {
-            fprintf(stderr, " %s,", verbs[i].name);
-            any = true;
-        }
-    fprintf(stderr, "%s see peygir --help\n", any ? "" : " none,");
-    return EXIT_USAGE;
-}
-
-static int say_usage(const struct verb *verb)
-{
-    fprintf(stderr, "usage: peygir %s%s%s%s%s\n", verb->name, *verb->operands ? " " : "", verb->operands,
-            verb->needs & TAKES_DRY_RUN ? " [--dry-run]" : "", verb->needs & TAKES_LIMIT ? " [--limit N]" : "");
-    return EXIT_USAGE;
-}
-
-static int read_limit(const char *text, int64_t *limit)
-{
-    char *end;
-    long n = strtol(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || n < 1 || n > LIMIT_MAX)
+    static const unsigned parts[][2] = { { NEEDS_SERVICES, HOUSE_SERVICES }, { NEEDS_LOCALES, HOUSE_LOCALES }, { NEEDS_JOBS, HOUSE_JOB_TYPES } };
+    unsigned what = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        what |= cli->verb->needs & parts[i][0] ? parts[i][1] : 0;
+    if (house_open(&cli->house, cli->settings, what, "peygir", COMMAND_MS, err) < 0)
         return -1;
-    *limit = n;
+    if (cli->verb->needs & LIKES_JOBS) {
+        struct err why = ERR_INIT;
+        cli->house.job_types = job_types_open(options_dir(cli->settings, OPT_PEYGIR_JOBS_DIR), &why);
+        if (!cli->house.job_types)
+            fprintf(stderr, "peygir: %s\npeygir: note: going on without job types\n", why.text);
+    }
+    app_open(&cli->app, &cli->house);
     return 0;
 }
 
-/* The flags of this verb leave the operands. 0, or -1 for a flag that it does not have. */
-static int take_flags(const struct verb *verb, struct cli *cli, int argc, char **argv)
-{
-    cli->operands = argv;
-    for (int i = 0; i < argc; i++) {
-        if (verb->needs & TAKES_DRY_RUN && strcmp(argv[i], "--dry-run") == 0)
-            cli->dry_run = true;
-        else if (verb->needs & TAKES_LIMIT && strncmp(argv[i], "--limit=", 8) == 0 && read_limit(argv[i] + 8, &cli->limit) == 0)
-            continue;
-        else if (verb->needs & TAKES_LIMIT && strcmp(argv[i], "--limit") == 0 && i + 1 < argc && read_limit(argv[i + 1], &cli->limit) == 0)
-            i++;
-        else if (argv[i][0] == '-' && argv[i][1] != '\0')
-            return -1;
-        else
-            cli->operands[cli->operand_count++] = argv[i];
-    }
-    return cli->operand_count >= verb->least && (verb->most < 0 || cli->operand_count <= verb->most) ? 0 : -1;
-}
-
-static int carry_out(const struct verb *verb, struct cli *cli)
+static int carry_out(struct cli *cli)
 {
     struct err err = ERR_INIT;
-    unsigned what = (verb->needs & NEEDS_SERVICES ? HOUSE_SERVICES : 0) | (verb->needs & NEEDS_LOCALES ? HOUSE_LOCALES : 0);
-    bool house = verb->needs != 0;
-    if (house && house_open(&cli->house, cli->settings, what, "peygir", COMMAND_MS, &err) < 0) {
-        fprintf(stderr, "peygir: %s\n", err.text);
-        return status_of(&err);
-    }
-    if (house)
-        app_open(&cli->app, &cli->house);
-    int status = verb->run(cli, &err);
-    if (status < 0) {
-        fprintf(stderr, "peygir: %s\n", err.text);
-        status = status_of(&err);
-    }
+    bool house = cli->verb->needs != 0;
+    if (house && open_house(cli, &err) < 0)
+        return say(&err);
+    int status = cli->verb->run(cli, &err);
+    if (status < 0)
+        status = say(&err);
     if (house) {
         app_close(&cli->app);
         house_close(&cli->house);
@@ -130,37 +188,19 @@ static int carry_out(const struct verb *verb, struct cli *cli)
 int verbs_run(const struct settings *settings, bool json, int argc, char **argv, int first)
 {
     int words;
-    const struct verb *verb = find(argc - first, argv + first, &words);
-    if (!verb)
-        return say_unknown(argc - first, argv + first);
-    struct cli cli = { .settings = settings, .json = json, .limit = LIMIT_DEFAULT };
-    if (take_flags(verb, &cli, argc - first - words, argv + first + words) < 0)
-        return say_usage(verb);
-    return carry_out(verb, &cli);
-}
-
-void verbs_help(FILE *out)
-{
-    fprintf(out, "\nVerbs:\n");
-    for (size_t i = 0; i < verb_count; i++)
-        fprintf(out, "  %s%s%s\n      %s\n", verbs[i].name, *verbs[i].operands ? " " : "", verbs[i].operands, verbs[i].help);
-}
-
-static void print_roff(FILE *out, const char *text)
-{
-    for (; *text; text++)
-        fprintf(out, *text == '-' ? "\\-" : *text == '\\' ? "\\(rs" : "%c", *text);
-}
-
-void mkman_verbs(FILE *out)
-{
-    for (size_t i = 0; i < verb_count; i++) {
-        fprintf(out, ".TP\n.B ");
-        print_roff(out, verbs[i].name);
-        fprintf(out, " ");
-        print_roff(out, verbs[i].operands);
-        fprintf(out, "\n");
-        print_roff(out, verbs[i].help);
-        fprintf(out, "\n");
+    struct err err = ERR_INIT;
+    struct cli cli = { .settings = settings, .json = json };
+    cli.verb = parse_verb(argc - first, argv + first, &words);
+    if (!cli.verb)
+        return help_unknown(argc - first, argv + first);
+    int result = parse_arguments(&cli, argc - first - words, argv + first + words, &err);
+    if (result == 0)
+        return carry_out(&cli);
+    if (result > 0) {
+        help_verb(stdout, cli.verb);
+        return 0;
     }
+    fprintf(stderr, "peygir: %s\n", err.text);
+    help_usage(stderr, cli.verb);
+    return EXIT_USAGE;
 }

@@ -1,6 +1,7 @@
 /* app.c: the definitions of a process and the connections of its threads. */
 #include "core/app.h"
 
+#include "core/job_type.h"
 #include "core/keys.h"
 #include "core/locale.h"
 #include "core/options.h"
@@ -38,6 +39,8 @@ static int load_definitions(struct house *h, unsigned what, struct err *err)
 
     if ((what & HOUSE_SERVICES) && services_load(options_dir(s, OPT_PEYGIR_SERVICES_DIR), &h->services, err) < 0)
         return -1;
+    if ((what & HOUSE_JOB_TYPES) && !(h->job_types = job_types_open(options_dir(s, OPT_PEYGIR_JOBS_DIR), err)))
+        return -1;
     if ((what & HOUSE_LOCALES) && locales_load(options_dir(s, OPT_PEYGIR_LOCALES_DIR),
                                                settings_text(s, OPT_PEYGIR_LOCALE), &h->locales, err) < 0)
         return -1;
@@ -54,6 +57,7 @@ int house_open(struct house *h, const struct settings *settings, unsigned what, 
     h->task_queue = options_key(settings, OPT_REDIS_TASK_QUEUE_PREFIX);
     h->task_data = options_key(settings, OPT_REDIS_TASK_DATA_PREFIX);
     h->session_prefix = options_key(settings, OPT_REDIS_SESSION_PREFIX);
+    h->notifications = options_key(settings, OPT_REDIS_PUBSUB_CHANNEL);
     h->request_ttl_s = (int)settings_int(settings, OPT_PEYGIR_REQUEST_TTL);
     h->plain_session_keys = settings_word(settings, OPT_SESSION_KEYS) == SESSION_KEYS_PLAIN;
     if (load_definitions(h, what, err) < 0 || open_servers(h, client_name, command_ms, err) < 0) {
@@ -71,12 +75,14 @@ void house_close(struct house *h)
     redisurl_free(&h->main_url);
     redisurl_free(&h->session_url);
     services_free(h->services);
+    job_types_free(h->job_types);
     locales_free(h->locales);
     secret_free(h->secret);
     free(h->prefix);
     free(h->task_queue);
     free(h->task_data);
     free(h->session_prefix);
+    free(h->notifications);
     *h = (struct house){ .settings = NULL };
 }
 

@@ -8,12 +8,14 @@
 #include "redis/redis.h"
 
 struct services;
+struct job_types;
 struct locales;
 struct secret;
 
 struct house {
     const struct settings *settings;
     struct services *services;      /* NULL when not asked for */
+    struct job_types *job_types;    /* NULL when not asked for */
     struct locales *locales;        /* NULL when not asked for */
     struct secret *secret;          /* NULL when not asked for */
     struct redisurl main_url, session_url;
@@ -23,11 +25,12 @@ struct house {
     char *task_queue;               /* whole key of the default queue's list */
     char *task_data;                /* prefix of its hashes, without the last colon */
     char *session_prefix;           /* without the last colon */
+    char *notifications;            /* the general channel; REDIS_PUBSUB_CHANNEL */
     int request_ttl_s;
     bool plain_session_keys;        /* SESSION_KEYS=plain */
 };
 
-enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4 };
+enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4, HOUSE_JOB_TYPES = 8 };
 /* Load the definitions named in `what` and prepare the servers (nothing is connected yet). command_ms is how long one
  * exchange may take before Redis counts as away. 0, or -1 (ERR_CONFIG) with file and reason. */
 int house_open(struct house *h, const struct settings *settings, unsigned what, const char *client_name, int command_ms,

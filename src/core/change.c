@@ -251,21 +251,52 @@ struct save {
     bool repairs;
 };
 
-static size_t add_leg(const struct save *s, struct span args[], struct str *numbers)
+/* What the args about a leg borrow from. */
+struct leg_args {
+    struct str message; /* its notification up to the timestamp */
+    struct key general, own, user;
+    char code[NUMBER_SIZE], run[NUMBER_SIZE];
+};
+
+static void add_leg_message(struct str *out, const struct job_new *leg, struct span user)
+{
+    str_adds(out, "{\"type\":\"task_pending\",\"task_id\":");
+    str_add_json(out, leg->id, strlen(leg->id));
+    str_adds(out, ",\"user_id\":");
+    if (user.len > 0)
+        str_add_json(out, user.s, user.len);
+    else
+        str_adds(out, "null");
+    str_adds(out, ",\"status\":\"pending\",\"timestamp\":");
+}
+
+static size_t add_leg(const struct save *s, struct span args[], struct leg_args *l)
 {
     const struct job_new *leg = &s->c->leg;
+    struct span user = s->rq->guard.user_id, none = SPAN("");
+    size_t n = 0;
     if (!leg->id)
         return 0;
-    str_addf(numbers, "%lld %lld", (long long)leg->code, (long long)leg->run);
-    size_t space = strcspn(numbers->s, " ");
-    struct span code = { numbers->s, space }, run = { numbers->s + space + 1, numbers->len - space - 1 };
-    const struct span fields[] = {
-        SPAN("type"), span_of(leg->type), SPAN("status"), SPAN("pending"), SPAN("run"), run, SPAN("request_hash"), span_of(leg->request_hash), SPAN("code"), code,
-        SPAN("call"), span_of(leg->call ? leg->call : ""),
+    add_leg_message(&l->message, leg, user);
+    l->general = key_notifications(s->app->house);
+    l->own = key_notifications_task(s->app->house, span_of(leg->id));
+    l->user = key_notifications_user(s->app->house, user);
+    const struct span fixed[] = {
+        { l->message.s, l->message.len }, key_span(&l->general), key_span(&l->own), user.len > 0 ? key_span(&l->user) : none,
+        SPAN("type"), span_of(leg->type), SPAN("status"), SPAN("pending"), SPAN("run"), span_number(l->run, leg->run),
+        SPAN("request_hash"), span_of(leg->request_hash), SPAN("code"), span_number(l->code, leg->code),
     };
-    size_t count = ARRAY_LEN(fields) - (leg->call ? 0 : 2);
-    memcpy(args, fields, count * sizeof *fields);
-    return count;
+    for (; n < ARRAY_LEN(fixed); n++)
+        args[n] = fixed[n];
+    if (leg->call) {
+        args[n++] = SPAN("call");
+        args[n++] = span_of(leg->call);
+    }
+    if (user.len > 0) {
+        args[n++] = SPAN("user_id");
+        args[n++] = user;
+    }
+    return n;
 }
 
 /* Fields and values of the guard that change; `clock` always does. */
@@ -304,14 +335,15 @@ static void queue_save(const struct save *s, struct span text, struct span entry
     snprintf(number[2], sizeof number[2], "%lld", (long long)s->run);
     snprintf(number[3], sizeof number[3], "%lld", (long long)(c->mail_ttl_ms > 0 ? c->mail_ttl_ms : 1));
     const struct span none = SPAN(""), yes = SPAN("1");
-    struct str leg_numbers = STR_INIT, clock = STR_INIT;
+    struct leg_args leg_args = { .message = STR_INIT };
+    struct str clock = STR_INIT;
     struct span args[SAVE_ARGS_MAX] = {
         s->rq->doc.text, text, span_of(request_status_name((enum request_status)c->to)), span_of(number[0]), span_of(number[1]), entry,
         key_span(&updates), view, s->run ? span_of(number[2]) : none, c->mail_clear ? yes : none, c->mail.s ? c->mail : none,
         span_of(number[3]), c->code ? yes : none, s->repairs ? yes : none, c->leg.id ? leg_id : none,
         c->unless_active.s ? c->unless_active : none,
     };
-    size_t leg_fields = add_leg(s, args + 17, &leg_numbers), count = 17 + leg_fields;
+    size_t leg_fields = add_leg(s, args + 17, &leg_args), count = 17 + leg_fields;
     snprintf(number[4], sizeof number[4], "%zu", leg_fields);
     args[16] = span_of(number[4]);
     count += add_guard(s, args + count, &clock);
@@ -323,7 +355,7 @@ static void queue_save(const struct save *s, struct span text, struct span entry
         redis_queue_script(s->app->redis, &script_request_watch, 1, &watch_key, ARRAY_LEN(watch_args), watch_args);
     }
     redis_queue_script(s->app->redis, &script_request_save, c->leg.id ? 9 : 4, keys, (int)count, args);
-    str_free(&leg_numbers);
+    str_free(&leg_args.message);
     str_free(&clock);
 }
 

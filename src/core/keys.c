@@ -3,24 +3,15 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/rnd.h"
 #include "core/job.h"
 #include "core/options.h"
 
 #define DATE_LEN 10 /* "2026-01-02" */
 
-static bool is_crockford_upper(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' && c != 'U');
-}
-
 bool keys_is_hash(struct span s)
 {
-    if (s.len != HASH_LEN || memcmp(s.s, "req_", 4) != 0)
-        return false;
-    for (size_t i = 4; i < HASH_LEN; i++)
-        if (!is_crockford_upper(s.s[i]))
-            return false;
-    return true;
+    return s.len == HASH_LEN && memcmp(s.s, "req_", 4) == 0 && rnd_is_base32(s.s + 4, HASH_LEN - 4);
 }
 
 /* What does not fit is cut: only a name that no rule allows is that long, and a cut one exists nowhere. */
@@ -134,6 +125,54 @@ struct key key_worker(const struct house *h, struct span id)
 struct key key_workers(const struct house *h)
 {
     return join(span_of(h->prefix), SPAN(":workers"), SPAN(""));
+}
+
+struct key key_worker_orders(const struct house *h, struct span id)
+{
+    struct key k = key_worker(h, id);
+
+    add(&k, SPAN(":orders"));
+    return k;
+}
+
+struct key key_restart(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":workers:restart"), SPAN(""));
+}
+
+struct key key_schedule(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":schedule"), SPAN(""));
+}
+
+struct key key_closed(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":services:closed"), SPAN(""));
+}
+
+struct key key_token(const struct house *h, struct span digest)
+{
+    return join(span_of(h->prefix), SPAN(":token:"), digest);
+}
+
+struct key key_tokens(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":tokens"), SPAN(""));
+}
+
+struct key key_notifications(const struct house *h)
+{
+    return join(span_of(h->notifications), SPAN(""), SPAN(""));
+}
+
+struct key key_notifications_user(const struct house *h, struct span user)
+{
+    return join(span_of(h->notifications), SPAN(":user:"), user);
+}
+
+struct key key_notifications_task(const struct house *h, struct span id)
+{
+    return join(span_of(h->notifications), SPAN(":task:"), id);
 }
 
 struct key key_session(const struct house *h, struct span token)

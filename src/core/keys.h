@@ -28,12 +28,25 @@ struct key key_owner(const struct house *h, struct span owner); /* P:owner:{owne
 struct key key_watch(const struct house *h);                    /* P:requests:watch: sorted set, HASH by the ms it is due to be looked at */
 struct key key_runs(const struct house *h, struct span slug);   /* P:stats:service:{slug}:runs: list, seconds of recent runs */
 
-/* parts of a queue: "queue" "active" "delayed" "failed" "priority"; the default queue's list follows REDIS_TASK_QUEUE_PREFIX */
+/* parts of a queue: "queue" "priority" "delayed" "active" "failed"; "sequence" (pushes with a priority), "takes" (jobs taken),
+ * "paused" (why; exists while it is), "limits" (job_limit_queue), "unique:{key}" (id), "limited:{type}" (jobs that the type's limit holds
+ * back: they are in "delayed" too), "running:{type}" (jobs of a limited type that were taken), "period:{type}" (when its next may begin:
+ * GCRA; expires by itself). The default queue's list follows
+ * REDIS_TASK_QUEUE_PREFIX. */
 struct key key_queue(const struct house *h, struct span queue, const char *part);
 struct key key_job(const struct house *h, struct span queue, struct span id); /* P:Q:data:{id} */
 struct key key_stats(const struct house *h, const char *name);          /* P:stats:tasks:{name} */
 struct key key_stats_daily(const struct house *h, int64_t ms);          /* P:stats:daily:{YYYY-MM-DD} */
 struct key key_worker(const struct house *h, struct span id);           /* P:worker:{id} */
+struct key key_worker_orders(const struct house *h, struct span id);    /* channel P:worker:{id}:orders */
+struct key key_restart(const struct house *h);                          /* P:workers:restart: ms; workers that began before it stop */
+struct key key_schedule(const struct house *h);                         /* P:schedule: see schedule.h */
+struct key key_closed(const struct house *h);                           /* P:services:closed: hash, message by slug */
+struct key key_token(const struct house *h, struct span digest);        /* P:token:{SHA-256 hex} */
+struct key key_tokens(const struct house *h);                           /* P:tokens: hash, digest by name */
+struct key key_notifications(const struct house *h);                    /* channel P:notifications, or REDIS_PUBSUB_CHANNEL */
+struct key key_notifications_user(const struct house *h, struct span user); /* channel ...:user:{id} */
+struct key key_notifications_task(const struct house *h, struct span id);   /* channel ...:task:{id} */
 struct key key_workers(const struct house *h);                          /* P:workers: sorted set, id by last beat (ms) */
 struct key key_session(const struct house *h, struct span token);       /* P:session:{SHA-256 of token, hex} or the token (SESSION_KEYS=plain) */
 enum { SESSION_KEYS_HASHED, SESSION_KEYS_PLAIN }; /* the words of the option SESSION_KEYS, in its order */

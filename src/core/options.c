@@ -2,6 +2,8 @@
  * The start-up of the programs is in options_start.c. */
 #include "core/options.h"
 
+#include "base/address.h"
+
 #include <unistd.h>
 
 /* --- checks beyond type and range; the sentence is the row's `accepts` --- */
@@ -106,6 +108,12 @@ static int check_hours(const char *value, struct err *err)
             strspn(item.s, "0") >= item.len)
             return -1;
     return 0;
+}
+
+static int check_addresses(const char *value, struct err *err)
+{
+    (void)err;
+    return address_is_list(value) ? 0 : -1;
 }
 
 static int check_speed(const char *value, struct err *err)
@@ -214,6 +222,9 @@ const struct setting options_table[OPT_COUNT] = {
     ROW(PEYGIR_LIMIT_FACTOR, .type = SETTING_NUMBER, .min = 0, .max = 1000000, .fallback = "1",
         .programs = PROGRAM_WEB | PROGRAM_PUSH | PROGRAM_RUN,
         .help = "Multiplies every rate limit; 0 switches them off."),
+    ROW(PEYGIR_INTERNAL_FROM, .type = SETTING_TEXT, .fallback = "127.0.0.0/8,::1,unix:", .programs = PROGRAM_WEB | PROGRAM_PUSH,
+        .check = check_addresses, .accepts = "addresses and networks such as 10.1.0.0/16 with commas between them",
+        .help = "Addresses from which /api/internal may be used; for others it does not exist. unix: is a socket of nginx."),
     ROW(PEYGIR_LOG_LEVEL, WORDS("error warn info debug"), .fallback = "info",
         .help = "The least important kind of event that is logged."),
     ROW(PEYGIR_LOG_FORMAT, WORDS("text json"), .fallback = "text",

@@ -354,14 +354,15 @@ int otp_push_leg(struct app *app, struct span hash, struct err *err)
         return found < 0 ? -1 : 0;
     struct key mailbox = key_mailbox(hash);
     int64_t number = rq.guard.code, run = rq.guard.run;
-    char id[HASH_SIZE + 24];
+    char id[HASH_SIZE + 24], user[128];
+    snprintf(user, sizeof user, "%.*s", (int)rq.guard.user_id.len, rq.guard.user_id.s ? rq.guard.user_id.s : "");
     snprintf(id, sizeof id, "%s.%lld", rq.hash, (long long)number);
     const struct reply *length = redis_do(app->redis, err, "LLEN %b", mailbox.s, mailbox.len);
     if (!length)
         return -1;
     if (reply_int(length, 0) == 0)
         return 0;
-    return job_push(app, &(struct job_new){ .id = id, .type = "service", .request_hash = rq.hash, .code = number, .run = run }, err);
+    return job_push(app, &(struct job_new){ .id = id, .type = "service", .request_hash = rq.hash, .user_id = user, .code = number, .run = run }, NULL, err);
 }
 
 /* --- what somebody wrote past the guard --- */

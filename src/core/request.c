@@ -69,10 +69,11 @@ void request_queue(struct app *app, struct span hash)
 
 void request_queue_place(struct app *app, struct span hash)
 {
-    struct key queue = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "queue");
+    struct key queue = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "queue"), paused = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "paused");
     redis_use_db(app->redis, app->main_db);
     redis_queue(app->redis, 7, (const struct span[]){ SPAN("LPOS"), key_span(&queue), hash, SPAN("RANK"), SPAN("-1"), SPAN("MAXLEN"), SPAN("1000") });
     redis_queue(app->redis, 2, (const struct span[]){ SPAN("LLEN"), key_span(&queue) });
+    redis_queue(app->redis, 2, (const struct span[]){ SPAN("GET"), key_span(&paused) });
 }
 
 static struct span unquoted(struct span json)
@@ -105,6 +106,7 @@ void request_take_place(const struct reply replies[PLACE_REPLIES], struct reques
     if (index->type == REPLY_INT && rq->ahead < 0)
         rq->ahead = 0; /* the list moved between the two commands */
     rq->beyond = index->type == REPLY_NIL && waiting > QUEUE_LOOK;
+    rq->paused = reply_text(&replies[2]);
 }
 
 int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err)
@@ -308,7 +310,7 @@ static int push_anew(struct app *app, const struct birth *b, struct err *err)
                            .user_id = b->n->user_id.s,
                            .run = reply_int(run, 0) };
     redis_postf(app->redis, "DEL %b", data.s, data.len);
-    return job_push(app, &job, err) < 0 ? -1 : 0;
+    return job_push(app, &job, NULL, err) < 0 ? -1 : 0;
 }
 
 static int take_birth(struct app *app, const struct birth *b, struct err *err)

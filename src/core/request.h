@@ -62,6 +62,7 @@ struct request {
     int64_t ttl_ms;
     int64_t ahead;       /* pending: jobs ahead of it in the queue; -1: not queued or more than 1,000 */
     bool beyond;         /* pending: more than 1,000 are ahead */
+    struct span paused;  /* pending: JSON {"reason", "since"} when its queue hands out nothing; absent: it does, or nobody asked */
     int64_t now_ms;
 };
 
@@ -70,8 +71,8 @@ struct request {
 void request_queue(struct app *app, struct span hash);
 /* 1: *rq filled; 0: there is none; -1. A document changed past the guard sets *foreign: call request_adopt() and read again. */
 int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err);
-/* The place in the queue, for who shows it: PLACE_REPLIES further commands. Without them rq->ahead is -1. */
-#define PLACE_REPLIES 2
+/* The place in the queue, and whether that is paused, for who shows it: PLACE_REPLIES further commands. Without them rq->ahead is -1. */
+#define PLACE_REPLIES 3
 void request_queue_place(struct app *app, struct span hash);
 void request_take_place(const struct reply replies[PLACE_REPLIES], struct request *rq);
 /* Both without the place, adopting when needed: one round trip usually. 1, 0, -1. */
@@ -114,6 +115,9 @@ struct request_error {
 };
 int request_fail(struct app *app, struct span hash, int64_t run, const struct request_error *error, struct err *err);
 int request_cancel(struct app *app, struct span hash, struct err *err); /* also tells a waiting bot */
+/* A failed request waits again, for its job that is tried once more: pending, without error and code, from `run` on. 0: it waits already;
+ * ERR_STATE: it has not failed; ERR_FINAL: it ended otherwise. */
+int request_reopen(struct app *app, struct span hash, int64_t run, struct err *err);
 
 /* --- a job's beginning and the look that nothing is forgotten (worker) --- */
 enum request_begin {

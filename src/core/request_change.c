@@ -3,7 +3,7 @@
 #include "core/change.h"
 #include "core/otp.h"
 
-enum { MESSAGE_MAX = 500, MAIL_CANCELLED_MS = 60000 };
+enum { MESSAGE_MAX = 500, MAIL_CANCELLED_MS = 60000, REOPENED_WATCH_MS = 15000 };
 
 /* --- progress --- */
 
@@ -111,6 +111,55 @@ static int decide_cancel(struct app *app, const struct request *rq, struct chang
 int request_cancel(struct app *app, struct span hash, struct err *err)
 {
     return change_make(app, hash, 0, decide_cancel, NULL, err);
+}
+
+/* --- once more --- */
+
+/* Numbers of codes go on counting, so that no leg of before is taken for one of the new run; that none of them was taken yet lets the first
+ * leg begin. */
+static void forget_codes(struct change *c)
+{
+    static const char *const numbers[] = { "tries", "code_tries", "resends", "taken", "code_until", "resend_at", "waited", "since" };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        change_guard_int(c, numbers[i], 0);
+    change_text(c, DOC_OTP, NULL);
+    c->mail_clear = true;
+}
+
+static int decide_reopen(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct service *service = request_service(app, rq);
+    const int64_t *run = ctx;
+    if (rq->status == REQUEST_PENDING)
+        return 0;
+    if (rq->status != REQUEST_FAILED)
+        return err_set(err, ERR_STATE, "request %s is %s: it has not failed", rq->hash, request_status_name(rq->status));
+    change_status(c, REQUEST_PENDING);
+    change_text(c, DOC_STEP, service && service->step_count > 0 ? service->steps[0].id : NULL);
+    change_int(c, DOC_PROGRESS, 0);
+    change_text(c, DOC_MESSAGE, "messages.queued");
+    change_text(c, DOC_ERROR, NULL);
+    change_text(c, DOC_RESULT, NULL);
+    change_text(c, DOC_COMPLETED, NULL);
+    forget_codes(c);
+    change_guard_int(c, "started", 0);
+    change_guard_int(c, "run", *run);
+    change_guard_text(c, "leg", span_of(rq->hash));
+    c->watch_ms = rq->now_ms + REOPENED_WATCH_MS;
+    return 1;
+}
+
+/* The one change that leads out of an end: it is written with the power of a repair, which is the only one that passes the guard. What was
+ * written past the guard is recorded first. */
+int request_reopen(struct app *app, struct span hash, int64_t run, struct err *err)
+{
+    struct request rq;
+    int found = request_read(app, hash, &rq, err);
+    if (found < 0)
+        return -1;
+    if (found == 1)
+        request_touch(app, &rq);
+    return change_adopt(app, hash, decide_reopen, &run, err);
 }
 
 /* --- adopting --- */

@@ -13,6 +13,7 @@ struct watched {
     int64_t code_until_ms, now_ms;
     int64_t code, taken, revision;
     bool begun; /* a job has taken it up */
+    const char *user_id; /* NULL: none; gone with the next exchange */
     char leg[HASH_SIZE + 32];
 };
 
@@ -55,7 +56,7 @@ static int64_t watch_pending(const struct watched *w, struct err *err)
     char hash[HASH_SIZE];
     memcpy(hash, w->hash.s, HASH_LEN);
     hash[HASH_LEN] = '\0';
-    int pushed = job_push(w->app, &(struct job_new){ .id = hash, .type = "service", .request_hash = hash }, err);
+    int pushed = job_push(w->app, &(struct job_new){ .id = hash, .type = "service", .request_hash = hash, .user_id = w->user_id }, NULL, err);
     if (pushed < 0 || (pushed == 0 && end_abandoned(w, err) < 0))
         return -1;
     return w->now_ms + WATCH_PENDING_MS;
@@ -123,7 +124,8 @@ static int64_t look(struct app *app, const struct services *services, struct spa
                          .code = rq.guard.code,
                          .taken = rq.guard.taken,
                          .revision = rq.guard.revision,
-                         .begun = rq.guard.leg.len > 0 };
+                         .begun = rq.guard.leg.len > 0,
+                         .user_id = rq.guard.user_id.s };
     struct span leg = rq.guard.leg.len > 0 && rq.guard.leg.len < sizeof w.leg ? rq.guard.leg : span_of(rq.hash);
     memcpy(w.leg, leg.s, leg.len);
     w.leg[leg.len] = '\0';

@@ -42,6 +42,25 @@ static void add_message(struct str *out, struct span json, const struct locale *
     str_free(&words);
 }
 
+static bool is_paused(const struct request *rq)
+{
+    return rq->status == REQUEST_PENDING && rq->paused.s;
+}
+
+struct span view_message(const struct request *rq)
+{
+    if (is_paused(rq)) {
+        struct span reason = raw_get(rq->paused, "reason");
+        return reason.len > 2 && reason.s[0] == '"' ? reason : SPAN("\"messages.paused\"");
+    }
+    return rq->status == REQUEST_PENDING && rq->beyond ? SPAN("\"messages.beyond_thousand\"") : document_value(&rq->doc, DOC_MESSAGE);
+}
+
+int64_t view_left_s(const struct request *rq)
+{
+    return is_paused(rq) ? -1 : estimate_left_s(rq);
+}
+
 static void add_error(struct str *out, const struct document *doc, const struct locale *locale)
 {
     static const char *const names[] = { "code", "message", "retryable" };
@@ -105,8 +124,7 @@ static void add_stored(struct str *out, const struct request *rq, const struct s
         str_add_span(out, document_value(&rq->doc, rows[i].field));
     }
     str_adds(out, ",\"current_message\":");
-    add_message(out, computed && rq->beyond && rq->status == REQUEST_PENDING ? SPAN("\"messages.beyond_thousand\"")
-                                                                            : document_value(&rq->doc, DOC_MESSAGE), locale);
+    add_message(out, computed ? view_message(rq) : document_value(&rq->doc, DOC_MESSAGE), locale);
     add_bool(out, ",\"requires_otp\":", rq->status == REQUEST_OTP_REQUIRED);
     add_bool(out, ",\"is_completed\":", rq->status == REQUEST_COMPLETED);
     add_bool(out, ",\"is_failed\":", rq->status == REQUEST_FAILED);
@@ -129,7 +147,10 @@ void view_add(struct str *out, const struct request *rq, const struct service *s
     str_adds(out, ",\"expires_at\":");
     add_time(out, rq->now_ms + (rq->ttl_ms > 0 ? rq->ttl_ms : 0));
     str_adds(out, ",\"estimated_remaining_time\":");
-    str_add_int(out, estimate_left_s(rq));
+    if (view_left_s(rq) >= 0)
+        str_add_int(out, view_left_s(rq));
+    else
+        str_adds(out, "null");
     str_adds(out, ",\"queue_position\":");
     if (rq->status == REQUEST_PENDING && rq->ahead >= 0)
         str_add_int(out, rq->ahead + 1);

@@ -5,8 +5,9 @@
 -- ARGV  1 document as it was read  2 document to write  3 status it gets  4 revision it gets  5 TTL in ms  6 history entry
 --       7 channel  8 stored view  9 run that writes ('': unfenced)  10 '1': empty the mailbox first  11 mail ('': none)
 --       12 its TTL in ms  13 '1': take the code out of the mailbox  14 '1': repairs what was written past the guard
---       15 id of the leg ('': none)  16 job that must not be active ('': any)  17 number of leg fields and values
---       18... these, then the guard's fields and values
+--       15 id of the leg ('': none)  16 job that must not be active ('': any)  17 number of args about the leg
+--       18... these: its notification up to the timestamp, the channels of all, of the leg, of the user ('': none), its fields and
+--       values; then the guard's fields and values
 -- Result: {'saved', code or ''}; {'gone'}; {'final'}; {'stale'}; {'again'}: read and decide once more
 local now = redis.call('TIME')
 local allowed = {
@@ -25,14 +26,15 @@ end
 local function push_leg(first, count)
   redis.call('DEL', KEYS[7])
   if ARGV[16] ~= '' and redis.call('ZSCORE', KEYS[6], ARGV[16]) then return end
-  local fields = {unpack(ARGV, first, first + count - 1)}
-  fields[count + 1] = 'created_at'
-  fields[count + 2] = string.format('%d%03d', now[1], math.floor(now[2] / 1000))
-  redis.call('HSET', KEYS[7], unpack(fields))
+  local at = string.format('%d%03d', now[1], math.floor(now[2] / 1000))
+  redis.call('HSET', KEYS[7], 'created_at', at, unpack(ARGV, first + 4, first + count - 1))
   redis.call('LPUSH', KEYS[5], ARGV[15])
   redis.call('INCR', KEYS[8])
   if redis.call('HINCRBY', KEYS[9], 'tasks_total', 1) == 1 then
     redis.call('EXPIRE', KEYS[9], 90 * 86400)
+  end
+  for i = first + 1, first + 3 do
+    if ARGV[i] ~= '' then redis.call('PUBLISH', ARGV[i], ARGV[first] .. at .. '}') end
   end
 end
 

@@ -1,5 +1,6 @@
-/* sub.c: a subscription connection. DOWN --tick--> CONNECTING --writable--> UP, and back to DOWN on any failure.
- * All channels are subscribed again on each way up. */
+/* sub.c: a subscription connection. DOWN --tick--> CONNECTING --writable--> GREETING --> UP, and back to DOWN on any failure.
+ * All channels are subscribed again on each way up. Only tracking makes GREETING more than a moment: a connection that has
+ * subscribed takes no other commands, so its id is asked for and tracking begun before. */
 #include "redis/sub.h"
 
 #include "base/clock.h"
@@ -23,7 +24,9 @@
 #define READ_BYTES (64 * 1024)
 #define READS_MAX 8         /* in one sub_ready, so that the loop's other work is not starved */
 
-enum state { DOWN, CONNECTING, UP };
+#define INVALIDATE "__redis__:invalidate" /* where Redis tells what it tracks */
+
+enum state { DOWN, CONNECTING, GREETING, UP };
 
 struct channel {
     size_t uses;
@@ -41,7 +44,7 @@ struct sub {
     unsigned attempt;     /* picks among the addresses of a host name */
     int backoff_ms;
     bool complained;      /* one warning for each time it goes down */
-    int64_t due_ms;       /* DOWN: connect; CONNECTING: give up; UP: PING or give up */
+    int64_t due_ms;       /* DOWN: connect; CONNECTING: give up; GREETING, UP: PING or give up */
     bool ping_sent;
     struct parse *parse;
     struct reply reply;
@@ -50,6 +53,10 @@ struct sub {
     struct str scratch;
     void *channels;       /* tsearch tree of struct channel */
     char *buffer;
+    char **prefixes;      /* to track; NULL: none */
+    size_t prefix_count;
+    size_t step;          /* GREETING: which of `steps` is answered next */
+    size_t ahead;         /* GREETING: replies that come before that answer */
 };
 
 /* --- channels --- */
@@ -157,6 +164,9 @@ void sub_free(struct sub *s)
     redisurl_free(&s->url);
     str_free(&s->out);
     str_free(&s->scratch);
+    for (size_t i = 0; i < s->prefix_count; i++)
+        free(s->prefixes[i]);
+    free(s->prefixes);
     free(s->client_name);
     free(s->show);
     free(s->buffer);
@@ -185,16 +195,27 @@ static void go_down(struct sub *s, const char *why)
 static void go_up(struct sub *s)
 {
     s->state = UP;
+    twalk_r(s->channels, subscribe_again, s);
+    wire_addf(&s->out, &s->scratch, "PING");
+}
+
+static void greet(struct sub *s)
+{
+    s->state = GREETING;
     s->ping_sent = true; /* the answers to what follows count as its answer */
     s->due_ms = clock_mono_ms() + PING_MS;
+    s->step = s->ahead = 0;
     if (s->url.password && s->url.user)
         wire_addf(&s->out, &s->scratch, "AUTH %s %s", s->url.user, s->url.password);
     else if (s->url.password)
         wire_addf(&s->out, &s->scratch, "AUTH %s", s->url.password);
     if (s->client_name)
         wire_addf(&s->out, &s->scratch, "CLIENT SETNAME %s", s->client_name);
-    twalk_r(s->channels, subscribe_again, s);
-    wire_addf(&s->out, &s->scratch, "PING");
+    s->ahead = (size_t)(s->url.password != NULL) + (size_t)(s->client_name != NULL);
+    if (s->prefixes)
+        wire_addf(&s->out, &s->scratch, "CLIENT ID");
+    else
+        go_up(s);
 }
 
 static void start(struct sub *s)
@@ -210,15 +231,107 @@ static void start(struct sub *s)
         s->state = CONNECTING;
         s->due_ms = clock_mono_ms() + CONNECT_MS;
     } else {
-        go_up(s);
+        greet(s);
     }
+}
+
+/* --- tracking --- */
+
+/* Redis refuses prefixes of which one begins with another; the shorter one says it all. */
+static bool is_covered(const struct sub *s, const char *prefix)
+{
+    for (size_t i = 0; i < s->prefix_count; i++)
+        if (strncmp(prefix, s->prefixes[i], strlen(s->prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+static void drop_covered_by(struct sub *s, const char *prefix)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->prefix_count; i++)
+        if (strncmp(s->prefixes[i], prefix, strlen(prefix)) == 0)
+            free(s->prefixes[i]);
+        else
+            s->prefixes[kept++] = s->prefixes[i];
+    s->prefix_count = kept;
+}
+
+void sub_track(struct sub *s, const char *const prefixes[], size_t count)
+{
+    s->prefixes = xcalloc(count ? count : 1, sizeof(*s->prefixes));
+    for (size_t i = 0; i < count; i++) {
+        if (is_covered(s, prefixes[i]))
+            continue;
+        drop_covered_by(s, prefixes[i]);
+        s->prefixes[s->prefix_count++] = xstrdup(prefixes[i]);
+    }
+}
+
+static void ask_for_tracking(struct sub *s, const struct reply *id)
+{
+    char digits[NUMBER_SIZE];
+    const struct span head[] = { SPAN("CLIENT"),   SPAN("TRACKING"), SPAN("ON"),
+                                 SPAN("REDIRECT"), span_number(digits, reply_int(id, 0)), SPAN("BCAST") };
+
+    wire_begin(&s->out, (int)(ARRAY_LEN(head) + 2 * s->prefix_count));
+    wire_add_words(&s->out, ARRAY_LEN(head), head);
+    for (size_t i = 0; i < s->prefix_count; i++) {
+        const struct span words[] = { SPAN("PREFIX"), span_of(s->prefixes[i]) };
+        wire_add_words(&s->out, ARRAY_LEN(words), words);
+    }
+}
+
+static void ask_for_news(struct sub *s, const struct reply *reply)
+{
+    (void)reply;
+    wire_addf(&s->out, &s->scratch, "SUBSCRIBE %s", INVALIDATE);
+}
+
+static void is_tracked(struct sub *s, const struct reply *reply)
+{
+    (void)reply;
+    s->handler.tracked(s->handler.ctx, NULL);
+    go_up(s);
+}
+
+/* What follows from the answers to CLIENT ID, CLIENT TRACKING and SUBSCRIBE. */
+static void (*const steps[])(struct sub *s, const struct reply *reply) = { ask_for_tracking, ask_for_news, is_tracked };
+
+/* A user of Redis who may not track may subscribe all the same. 0, or -1: the connection is of no use. */
+static int take_step(struct sub *s, const struct reply *reply)
+{
+    struct err why = ERR_INIT;
+
+    if (redis_reply_ok(reply, &why) == 0) {
+        steps[s->step++](s, reply);
+        return 0;
+    }
+    if (why.kind == ERR_AWAY) {
+        go_down(s, why.text);
+        return -1;
+    }
+    s->handler.tracked(s->handler.ctx, why.text);
+    go_up(s);
+    return 0;
 }
 
 /* --- what Redis says --- */
 
+static void take_changes(struct sub *s, const struct reply *keys)
+{
+    if (keys->type != REPLY_ARRAY)
+        s->handler.changed(s->handler.ctx, (struct span){ NULL, 0 });
+    for (size_t i = 0; keys->type == REPLY_ARRAY && i < keys->count; i++)
+        s->handler.changed(s->handler.ctx, keys->item[i].text);
+}
+
 static void take_message(struct sub *s, const struct reply *item)
 {
-    if (find(s, item[1].text))
+    if (s->prefixes && span_is(item[1].text, INVALIDATE))
+        take_changes(s, &item[2]);
+    else if (find(s, item[1].text))
         s->handler.message(s->handler.ctx, item[1].text, item[2].text);
 }
 
@@ -251,11 +364,15 @@ static int take_reply(struct sub *s, const struct reply *reply)
 {
     struct err why = ERR_INIT;
 
+    if (s->state == GREETING && s->ahead == 0)
+        return take_step(s, reply);
     /* A name that the server does not permit is no reason to do without messages. */
     if (redis_reply_ok(reply, &why) < 0 && memmem(reply->text.s, reply->text.len, "setname", 7) == NULL) {
         go_down(s, why.text);
         return -1;
     }
+    if (s->state == GREETING)
+        s->ahead--;
     if (is_pong(reply)) {
         s->backoff_ms = BACKOFF_FIRST_MS;
         s->complained = false;
@@ -349,17 +466,17 @@ void sub_ready(struct sub *s, short revents)
         if (link_connected(s->fd, &why) < 0)
             go_down(s, why.text);
         else
-            go_up(s);
-    } else if (s->state == UP && (revents & (POLLIN | POLLERR | POLLHUP))) {
+            greet(s);
+    } else if (s->state >= GREETING && (revents & (POLLIN | POLLERR | POLLHUP))) {
         read_all(s);
     }
-    if (s->state == UP && s->out.len > s->written)
+    if (s->state >= GREETING && s->out.len > s->written)
         write_all(s);
 }
 
 static void tick_up(struct sub *s)
 {
-    if (s->ping_sent) {
+    if (s->ping_sent || s->state == GREETING) {
         go_down(s, "Redis did not answer");
         return;
     }

@@ -11,6 +11,10 @@ struct sub_handler {
     void (*message)(void *ctx, struct span channel, struct span payload);
     void (*subscribed)(void *ctx, struct span channel); /* confirmed by Redis; also after each reconnect */
     void *ctx;
+    /* The two below are called after sub_track() only. */
+    void (*changed)(void *ctx, struct span key); /* this key has changed; key.s NULL: any may have */
+    /* On each way up. NULL: from now on `changed` tells, so the state is read now; else why Redis refuses that. */
+    void (*tracked)(void *ctx, const char *refused);
 };
 
 /* Connects from the first sub_tick() on (sub_timeout_ms() is 0). The functions of handler may call sub_add and
@@ -22,6 +26,10 @@ void sub_free(struct sub *s);
  * may be read now. */
 bool sub_add(struct sub *s, const char *channel);
 void sub_remove(struct sub *s, const char *channel); /* unknown channels are ignored */
+/* Be told of each change of a key that begins with one of the prefixes, whoever makes it and in whichever database: Redis's client
+ * tracking, redirected to this very connection, so that it works with RESP2. Also of changes that come to nothing. Copied; call it once,
+ * before the first sub_tick(). */
+void sub_track(struct sub *s, const char *const prefixes[], size_t count);
 
 /* For the loop: the descriptor (-1 while not connected) and what to wait for (POLLIN | POLLOUT). Ask again after
  * every call. */

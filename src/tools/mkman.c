@@ -1,5 +1,6 @@
-/* mkman.c: prints the manual page of a program, from the option table, the table of verbs and the texts below.
- * mkman peygir-worker > peygir-worker.8 */
+/* mkman.c: prints the manual page of a program, from the option table, the table of verbs and the texts below; and the completion
+ * of bash for the verbs.
+ * mkman peygir-worker > peygir-worker.8; mkman completion > peygir.bash */
 #include "core/options.h"
 #include "tools/mkman.h"
 
@@ -200,15 +201,24 @@ static void print_page(const struct page *page)
     settings_free(&s);
 }
 
+static int end_of_output(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "completion") == 0) {
+        mkman_completion(stdout);
+        return end_of_output();
+    }
     for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++) {
         if (strcmp(argv[1], pages[i].name) == 0) {
             print_page(&pages[i]);
-            return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+            return end_of_output();
         }
     }
-    fputs("Usage: mkman NAME, where NAME is one of", stderr);
+    fputs("Usage: mkman NAME, where NAME is one of completion", stderr);
     for (size_t i = 0; i < ARRAY_LEN(pages); i++)
         fprintf(stderr, " %s", pages[i].name);
     fputs(".\n", stderr);

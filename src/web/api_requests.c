@@ -95,6 +95,8 @@ enum problem api_request_create(struct exchange *x)
 
     if (problem != PROBLEM_NONE)
         return problem;
+    if (dispatch_closed(x, x->service, &x->said))
+        return PROBLEM_CLOSED;
     if (!is_good_key(x->param[PARAM_IDEMPOTENCY]))
         return exchange_say(x, PROBLEM_BAD_REQUEST, "json.key_form");
     if (submit_check(x, &data, &wrong) == 0)

@@ -44,13 +44,24 @@ static void add_field(struct str *out, const struct service_field *field, const 
     str_addc(out, '}');
 }
 
-static void add_service(struct str *out, const struct service *service, const struct locale *locale)
+static void add_closed(struct exchange *x, struct str *out, const struct service *service)
 {
+    bool closed = dispatch_closed(x, service, &x->words);
+
+    add_flag(out, ",\"closed\":", closed);
+    add_text(out, ",\"message\":", closed ? x->words.s : NULL);
+}
+
+static void add_service(struct exchange *x, struct str *out, const struct service *service)
+{
+    const struct locale *locale = x->locale;
+
     add_text(out, "{\"slug\":", service->slug);
     add_text(out, ",\"title\":", text_in(service->title, locale));
     add_text(out, ",\"summary\":", service->summary ? text_in(service->summary, locale) : NULL);
     str_addf(out, ",\"estimated_duration\":%d", service->estimated_duration_s);
     add_flag(out, ",\"needs_code\":", service->code.used);
+    add_closed(x, out, service);
     str_adds(out, ",\"fields\":[");
     for (size_t i = 0; i < service->field_count; i++) {
         if (i)
@@ -69,7 +80,7 @@ enum problem api_services(struct exchange *x)
     for (size_t i = 0; i < services_count(services); i++) {
         if (i)
             str_addc(out, ',');
-        add_service(out, services_at(services, i), x->locale);
+        add_service(x, out, services_at(services, i));
     }
     str_adds(out, "]}");
     return PROBLEM_NONE;

@@ -1,20 +1,27 @@
 /* dispatch.c: the one dispatcher. It runs the checks that a route demands, in this order, and then the route's
  * function:
  *
- *   find the route -> read the body -> not too much waiting? -> who asks, and the request (one round trip for both)
- *   -> a newcomer's cookie -> is it theirs? -> CSRF -> function
+ *   from here? (only /api/internal) -> find the route -> a program's token -> read the body -> not too much waiting?
+ *   -> who asks, and the request (one round trip for both) -> a newcomer's cookie -> is it theirs? -> CSRF
+ *   -> is the service open? -> function
  *
  * Whatever says no ends in the same place: the error page, or problem+json. */
 #include "web/dispatch.h"
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/locale.h"
+#include "core/options.h"
 #include "web/api.h"
 #include "web/metrics.h"
 #include "web/page.h"
 #include "web/route.h"
 #include "web/visitor.h"
+
+#include <strings.h>
+
+#define JOB_ID_MAX 128
 
 static bool demands(const struct exchange *x, unsigned flag)
 {
@@ -28,19 +35,85 @@ static bool is_api(const struct exchange *x)
     return x->segment_count > 0 && span_is(x->segment[0], "api");
 }
 
+/* What programs use: from listed addresses only, without cookies, in plain English. */
+static bool is_internal(const struct exchange *x)
+{
+    return x->segment_count > 1 && span_is(x->segment[0], "api") && span_is(x->segment[1], "internal");
+}
+
+static bool has_control_bytes(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.s[i] < 0x20 || s.s[i] == 0x7f)
+            return true;
+    return false;
+}
+
 /* --- the steps; each says PROBLEM_NONE to go on --- */
+
+/* Others hear that there is nothing, whatever they ask for. */
+static enum problem is_from_here(struct exchange *x, struct fcgi_io *io)
+{
+    const char *list = settings_text(x->seat->app.house->settings, OPT_PEYGIR_INTERNAL_FROM);
+
+    (void)io;
+    return !is_internal(x) || address_in_list(list, x->param[PARAM_REMOTE_ADDR]) ? PROBLEM_NONE : PROBLEM_NOT_FOUND;
+}
 
 static enum problem find_route(struct exchange *x, struct fcgi_io *io)
 {
+    struct route_names names;
     enum problem problem;
 
     (void)io;
-    x->route = route_find(x->method, x->segment, x->segment_count, &x->slug, &x->hash, &problem);
+    x->route = route_find(x->method, x->segment, x->segment_count, &names, &problem);
     if (!x->route)
         return problem;
+    x->slug = names.slug;
+    x->hash = names.hash;
+    x->id = names.id;
+    if (x->id.s && (x->id.len > JOB_ID_MAX || has_control_bytes(x->id)))
+        return PROBLEM_NOT_FOUND;
     if (x->slug.s && !(x->service = services_find(x->seat->app.house->services, x->slug)))
         return PROBLEM_NOT_FOUND;
     return x->hash.s && !keys_is_hash(x->hash) ? PROBLEM_NOT_FOUND : PROBLEM_NONE;
+}
+
+static enum problem not_crowded(struct exchange *x, struct fcgi_io *io)
+{
+    (void)io;
+    return fcgi_crowded() && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
+}
+
+/* What follows "Bearer " (RFC 6750 2.1); absent: another scheme, or none. */
+static struct span bearer(const struct exchange *x)
+{
+    struct span all = x->param[PARAM_AUTHORIZATION];
+    const size_t start = sizeof "Bearer " - 1;
+
+    if (all.len < start || strncasecmp(all.s, "Bearer ", start) != 0)
+        return (struct span){ NULL, 0 };
+    return (struct span){ all.s + start, all.len - start };
+}
+
+/* Before the body, so that nobody has one read who may not send it. */
+static enum problem token_holds(struct exchange *x, struct fcgi_io *io)
+{
+    char name[TOKEN_NAME_MAX + 1];
+    struct span token = bearer(x);
+    enum token_role role;
+    int found;
+
+    if (!demands(x, DEMAND_SOME_TOKEN))
+        return PROBLEM_NONE;
+    if (not_crowded(x, io) != PROBLEM_NONE)
+        return PROBLEM_BUSY;
+    found = token.s ? token_check(&x->seat->app, token, &role, name, &x->err) : 0;
+    if (found < 0)
+        return exchange_fail(x);
+    if (found == 0)
+        return PROBLEM_UNAUTHORIZED;
+    return demands(x, DEMAND_TOKEN(role)) ? PROBLEM_NONE : exchange_say(x, PROBLEM_FORBIDDEN, "json.token_role");
 }
 
 static enum problem decode_body(struct exchange *x)
@@ -75,12 +148,6 @@ static enum problem take_body(struct exchange *x, struct fcgi_io *io)
         x->dropped = true;
         return PROBLEM_BAD_REQUEST;
     }
-}
-
-static enum problem not_crowded(struct exchange *x, struct fcgi_io *io)
-{
-    (void)io;
-    return fcgi_crowded() && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
 }
 
 /* Requests that this thread saw past `pending`: their place in the queue is not asked for. A wrong guess costs a second
@@ -154,6 +221,19 @@ static int read_both(struct exchange *x, struct span token)
     return found < 0 ? -1 : 0;
 }
 
+bool dispatch_closed(struct exchange *x, const struct service *service, struct str *words)
+{
+    struct str message = STR_INIT;
+    struct err err = ERR_INIT;
+    bool closed = closure_read(&x->seat->app, &x->seat->closed, span_of(service->slug), &message, &err) == 1;
+
+    str_reset(words);
+    if (closed)
+        locale_add_message(x->locale, words, message.len ? (struct span){ message.s, message.len } : SPAN("messages.closed"));
+    str_free(&message);
+    return closed;
+}
+
 bool dispatch_reread(struct exchange *x)
 {
     struct err err = ERR_INIT;
@@ -209,6 +289,12 @@ static enum problem csrf_holds(struct exchange *x, struct fcgi_io *io)
     return x->has_owner && session_csrf_ok(&x->seat->app, &x->session, token) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
 }
 
+static enum problem is_open(struct exchange *x, struct fcgi_io *io)
+{
+    (void)io;
+    return demands(x, DEMAND_OPEN) && dispatch_closed(x, x->service, &x->said) ? PROBLEM_CLOSED : PROBLEM_NONE;
+}
+
 /* Posted before the function, whose exchange takes it along, or sent when the answer is on its way. */
 static enum problem touch(struct exchange *x, struct fcgi_io *io)
 {
@@ -223,7 +309,7 @@ static enum problem touch(struct exchange *x, struct fcgi_io *io)
 static enum problem run(struct exchange *x, struct fcgi_io *io)
 {
     static enum problem (*const steps[])(struct exchange *, struct fcgi_io *) = {
-        find_route, take_body, not_crowded, look, is_theirs, csrf_holds, touch,
+        is_from_here, find_route, token_holds, take_body, not_crowded, look, is_theirs, csrf_holds, is_open, touch,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -244,6 +330,8 @@ static void add_problem_headers(struct exchange *x)
     if (retry_s > 0)
         exchange_header_int(x, "Retry-After", retry_s);
     x->err.retry_after_s = retry_s;
+    if (x->problem == PROBLEM_UNAUTHORIZED)
+        exchange_header(x, "WWW-Authenticate", SPAN("Bearer"));
     if (x->problem != PROBLEM_METHOD)
         return;
     str_reset(&x->scratch);
@@ -284,7 +372,10 @@ void dispatch_serve(void *arg, struct fcgi_io *io)
     int64_t started_ms = log_wants(LOG_DEBUG) ? clock_mono_ms() : 0;
     bool good = exchange_begin(x, (const char *const *)fcgi_environ(io), &x->err) == 0;
 
-    visitor_locale(x);
+    if (is_internal(x))
+        visitor_locale_of_programs(x);
+    else
+        visitor_locale(x);
     x->problem = good ? run(x, io) : PROBLEM_BAD_REQUEST;
     if (x->dropped)
         return;
@@ -334,6 +425,7 @@ void dispatch_close(void *arg)
 
     page_bases_free(seat->bases, seat->web->house->locales);
     exchange_free(&seat->x);
+    closure_memo_clear(&seat->closed);
     app_close(&seat->app);
     free(seat);
 }

@@ -3,6 +3,7 @@
 #ifndef PEYGIR_WEB_DISPATCH_H
 #define PEYGIR_WEB_DISPATCH_H
 
+#include "core/closure.h"
 #include "web/exchange.h"
 #include "web/fcgi.h"
 
@@ -21,6 +22,7 @@ struct seat {
     struct app app;
     struct json_object **bases;   /* of each locale, see page_bases */
     struct exchange x;
+    struct closure_memo closed;   /* which services are, as of a second ago at most */
     uint64_t trips_seen;          /* round trips that /metrics knows of */
     char started[SEAT_STARTED][HASH_LEN]; /* requests seen past pending, by their last letters */
 };
@@ -30,6 +32,10 @@ void *dispatch_open(void *ctx);
 void dispatch_serve(void *seat, struct fcgi_io *io);
 void dispatch_rest(void *seat);
 void dispatch_close(void *seat);
+
+/* Is the service closed? Then *words is what its administrator says about it, in the visitor's language. While Redis is away what was
+ * known last counts, and a service nobody knows about is open. Ends what x->request borrowed. */
+bool dispatch_closed(struct exchange *x, const struct service *service, struct str *words);
 
 /* After core has spoken to Redis, what x->request borrowed is gone: read it again. False: it is not there any more,
  * or Redis is away, and x->has_request is false. x->err is left alone. */

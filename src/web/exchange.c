@@ -16,6 +16,7 @@ static const struct span param_names[PARAMS] = {
     [PARAM_CSRF] = SPAN_INIT("HTTP_X_CSRF_TOKEN"),
     [PARAM_IDEMPOTENCY] = SPAN_INIT("HTTP_IDEMPOTENCY_KEY"),
     [PARAM_FETCH_SITE] = SPAN_INIT("HTTP_SEC_FETCH_SITE"),
+    [PARAM_AUTHORIZATION] = SPAN_INIT("HTTP_AUTHORIZATION"),
 };
 
 static const struct {
@@ -25,7 +26,7 @@ static const struct {
 
 void exchange_free(struct exchange *x)
 {
-    struct str *buffers[] = { &x->body, &x->headers, &x->answer, &x->out, &x->decoded, &x->words, &x->scratch };
+    struct str *buffers[] = { &x->body, &x->headers, &x->answer, &x->said, &x->out, &x->decoded, &x->words, &x->scratch };
 
     for (size_t i = 0; i < ARRAY_LEN(buffers); i++)
         str_free(buffers[i]);
@@ -42,7 +43,7 @@ static void reset_request(struct exchange *x)
     memset(x->param, 0, sizeof x->param);
     json_object_put(x->json);
     x->json = NULL;
-    x->path = x->raw_query = x->slug = x->hash = (struct span){ NULL, 0 };
+    x->path = x->raw_query = x->slug = x->hash = x->id = (struct span){ NULL, 0 };
     x->segment_count = 0;
     form_reset(&x->query);
     form_reset(&x->form);
@@ -63,6 +64,7 @@ static void reset_answer(struct exchange *x)
     x->problem = PROBLEM_NONE;
     x->detail = NULL;
     x->detail_param[0] = NULL;
+    str_reset(&x->said);
     x->err.kind = ERR_NONE;
     x->err.retry_after_s = 0;
     x->err.text[0] = '\0';
@@ -243,7 +245,9 @@ void exchange_add_sentence(struct exchange *x, struct str *out)
 {
     static const char *const none[] = { NULL };
 
-    if (x->detail)
+    if (x->said.len)
+        str_add(out, x->said.s, x->said.len);
+    else if (x->detail)
         locale_add(x->locale, out, x->detail, x->detail_param[0] ? x->detail_param : none);
     else
         str_adds(out, locale_text(x->locale, problems[x->problem].text));

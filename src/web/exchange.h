@@ -18,7 +18,7 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 /* The CGI variables that are looked at; all others are ignored. */
 enum param {
     PARAM_METHOD, PARAM_URI, PARAM_CONTENT_TYPE, PARAM_CONTENT_LENGTH, PARAM_REMOTE_ADDR, PARAM_HTTPS, PARAM_COOKIE,
-    PARAM_LANGUAGE, PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAMS
+    PARAM_LANGUAGE, PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAM_AUTHORIZATION, PARAMS
 };
 
 /* What an answer is: its type, and the headers that go with it. */
@@ -48,6 +48,7 @@ struct exchange {
     const struct locale *locale; /* never NULL */
     struct span slug;            /* of the path; absent: the route has none */
     struct span hash;            /* likewise */
+    struct span id;              /* of a job; likewise */
     const struct service *service; /* of the path, or the request's; NULL: none */
     struct session session;
     bool has_owner;              /* session.owner is known: a stored session, a signed cookie, or a newcomer */
@@ -64,6 +65,7 @@ struct exchange {
     const char *detail;          /* a catalogue key that says it better than the problem's own; NULL: none */
     const char *detail_param[3]; /* name, value, NULL: filled into it; or NULL first */
     char detail_value[96];       /* backs the value */
+    struct str said;             /* finished words that say it better still; empty: none */
     struct err err;
     bool dropped;                /* the peer is gone: send nothing */
 

@@ -155,10 +155,11 @@ static struct json_object *base_of(const struct exchange *x)
  * slashes would lead to another host. */
 static void add_switch_url(struct exchange *x, struct str *out, const char *code)
 {
-    struct span path = x->path, slug, hash;
+    struct span path = x->path;
+    struct route_names names;
     enum problem problem;
 
-    route_find(METHOD_GET, x->segment, x->segment_count, &slug, &hash, &problem);
+    route_find(METHOD_GET, x->segment, x->segment_count, &names, &problem);
     if (problem == PROBLEM_METHOD || path.len == 0 || (path.len > 1 && path.s[1] == '/'))
         path = SPAN("/");
     str_add_span(out, path);
@@ -319,7 +320,7 @@ void page_request(struct exchange *x, struct json_object *data)
     str_reset(&x->scratch);
     str_addf(&x->scratch, "status.%s", status);
     page_text(data, "status_text", locale_text(x->locale, x->scratch.s));
-    page_message(x, data, document_value(&x->request.doc, DOC_MESSAGE));
+    page_message(x, data, view_message(&x->request));
     add_url(x, data, "status_url", "/api/local-requests/", "/status");
     add_url(x, data, "cancel_url", cancel, "");
     str_reset(&x->scratch);

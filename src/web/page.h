@@ -21,7 +21,12 @@
  *   refresh_s          N loaded again after so many seconds (a Refresh header does it already); null
  *
  * home
- *   services[]           slug, title, summary (null), url, duration ("about 10 seconds")
+ *   services[]           slug, title, summary (null), url, duration ("about 10 seconds"),
+ *                        closed P: what its administrator says about that; null: it is open
+ *
+ * closed                 stands in for form while the service is closed
+ *   service              as on form
+ *   message            P what its administrator says about that
  *
  * form                   POST {{service.url}} with _token, _key and the fields
  *   service              slug, title, summary (null), url, duration
@@ -97,9 +102,11 @@
  *   result.advice_retry, result.advice_new, result.advice_cancelled, result.money {amount}, result.yes, result.no
  *   link.progress, link.otp, link.result, link.form
  *   http.NAME.title and http.NAME.text for the names of problem.c: bad_request forbidden not_found method conflict
- *     gone too_large media_type invalid too_many internal away full busy; http.retry {time}
+ *     gone too_large media_type invalid too_many internal away full busy unauthorized closed; http.retry {time}
  *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing,
- *     json.otp_missing, json.unknown_service, json.key_reused, json.not_finished, json.key_form
+ *     json.otp_missing, json.unknown_service, json.key_reused, json.not_finished, json.key_form, json.jobs_list,
+ *     json.no_job, json.job_ended, json.token_role
+ *   messages.closed, when an administrator closes a service without a word
  */
 #ifndef PEYGIR_WEB_PAGE_H
 #define PEYGIR_WEB_PAGE_H

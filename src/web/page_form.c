@@ -255,7 +255,23 @@ enum problem page_form_submit(struct exchange *x)
     return problem;
 }
 
-/* What was typed is kept when Redis is away or too much is waiting. After a failed CSRF check it is kept only when
+/* Instead of the form. */
+enum problem page_form_closed(struct exchange *x)
+{
+    struct json_object *data;
+
+    if (x->problem != PROBLEM_CLOSED)
+        return x->problem;
+    data = page_data();
+    page_service(x, data);
+    page_text(data, "message", x->said.s);
+    str_reset(&x->words);
+    locale_add(x->locale, &x->words, "title.form", LOCALE_PARAMS("service", text_in(x->service->title, x->locale)));
+    page_answer(x, problems[x->problem].status, "closed", x->words.s, data);
+    return PROBLEM_NONE;
+}
+
+/* What was typed is kept when Redis is away, too much is waiting or the service is closed. After a failed CSRF check it is kept only when
  * the browser says that the form was on this site: nobody else fills in our forms. */
 enum problem page_form_refused(struct exchange *x)
 {
@@ -269,6 +285,6 @@ enum problem page_form_refused(struct exchange *x)
         form_reset(&x->form);
         notice = problems[x->problem].text;
     }
-    show(x, problems[x->problem].status, NULL, locale_text(x->locale, notice));
+    show(x, problems[x->problem].status, NULL, x->said.len ? x->said.s : locale_text(x->locale, notice));
     return PROBLEM_NONE;
 }

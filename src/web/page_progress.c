@@ -1,7 +1,6 @@
 /* page_progress.c: how a request gets on, and cancelling it. */
 #include "web/page.h"
 
-#include "core/estimate.h"
 #include "core/locale.h"
 #include "core/view.h"
 #include "web/dispatch.h"
@@ -87,7 +86,7 @@ static void add_refresh(struct exchange *x, struct json_object *data)
 enum problem page_progress(struct exchange *x)
 {
     struct json_object *data;
-    int64_t progress = raw_int(document_value(&x->request.doc, DOC_PROGRESS), 0), left_s = estimate_left_s(&x->request);
+    int64_t progress = raw_int(document_value(&x->request.doc, DOC_PROGRESS), 0), left_s = view_left_s(&x->request);
     const char *service;
     char *percentage;
 

@@ -6,6 +6,7 @@
 const struct problem_row problems[PROBLEMS] = {
     [PROBLEM_NONE] = ROW("none", 200, 0),
     [PROBLEM_BAD_REQUEST] = ROW("bad_request", 400, 0),
+    [PROBLEM_UNAUTHORIZED] = ROW("unauthorized", 401, 0),
     [PROBLEM_FORBIDDEN] = ROW("forbidden", 403, 0),
     [PROBLEM_NOT_FOUND] = ROW("not_found", 404, 0),
     [PROBLEM_METHOD] = ROW("method", 405, 0),
@@ -19,13 +20,15 @@ const struct problem_row problems[PROBLEMS] = {
     [PROBLEM_AWAY] = ROW("away", 503, 5),
     [PROBLEM_FULL] = ROW("full", 503, 30),
     [PROBLEM_BUSY] = ROW("busy", 503, 2),
+    [PROBLEM_CLOSED] = ROW("closed", 503, 300),
 };
 
 static const struct {
     int status;
     const char *reason;
 } reasons[] = {
-    { 200, "OK" }, { 202, "Accepted" }, { 303, "See Other" }, { 400, "Bad Request" }, { 403, "Forbidden" },
+    { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 303, "See Other" }, { 400, "Bad Request" },
+    { 401, "Unauthorized" }, { 403, "Forbidden" },
     { 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 410, "Gone" },
     { 413, "Content Too Large" }, { 415, "Unsupported Media Type" }, { 422, "Unprocessable Content" },
     { 429, "Too Many Requests" },

@@ -6,11 +6,14 @@
 /* What visitors do with a request of theirs. */
 #define LOOK (DEMAND_SESSION | DEMAND_REQUEST)
 #define ACT (LOOK | DEMAND_CSRF | DEMAND_PERSON)
+/* What programs of the house do. */
+#define PROGRAM (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE) | DEMAND_TOKEN(TOKEN_BOT))
 
 const struct route routes[] = {
     { METHOD_GET, "/", page_home, 0, NULL },
-    { METHOD_GET, "/services/{service}", page_form, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_PERSON, NULL },
-    { METHOD_POST, "/services/{service}", page_form_submit, SEND | DEMAND_NEWCOMER, page_form_refused },
+    { METHOD_GET, "/services/{service}", page_form, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_PERSON | DEMAND_OPEN,
+      page_form_closed },
+    { METHOD_POST, "/services/{service}", page_form_submit, SEND | DEMAND_NEWCOMER | DEMAND_OPEN, page_form_refused },
     { METHOD_GET, "/services/{service}/progress/{hash}", page_progress, LOOK | DEMAND_PLACE | DEMAND_PERSON, NULL },
     { METHOD_GET, "/services/{service}/otp/{hash}", page_otp, LOOK | DEMAND_PERSON, NULL },
     { METHOD_POST, "/services/{service}/otp/{hash}", page_otp_submit, ACT, NULL },
@@ -26,6 +29,10 @@ const struct route routes[] = {
     { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, ROUTE_API | ACT, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, ROUTE_API | ACT, NULL },
+
+    { METHOD_POST, "/api/internal/jobs", api_jobs_create, PROGRAM, NULL },
+    { METHOD_GET, "/api/internal/jobs/{id}", api_job_view, PROGRAM, NULL },
+    { METHOD_POST, "/api/internal/jobs/{id}/cancel", api_job_cancel, PROGRAM, NULL },
 
     { METHOD_GET, "/healthz", api_healthz, ROUTE_API | ROUTE_ALWAYS, NULL },
     { METHOD_GET, "/readyz", api_readyz, ROUTE_API | ROUTE_ALWAYS, NULL },
@@ -45,51 +52,59 @@ static struct span next_piece(const char **pattern)
     return (struct span){ start, (size_t)(stop - start) };
 }
 
-static bool matches(const char *pattern, const struct span segments[], size_t count, struct span *slug,
-                    struct span *hash)
+/* Where a placeholder's value goes; NULL: the piece is none. */
+static struct span *name_of(struct span piece, struct route_names *names)
+{
+    if (span_is(piece, "{service}"))
+        return &names->slug;
+    if (span_is(piece, "{hash}"))
+        return &names->hash;
+    return span_is(piece, "{id}") ? &names->id : NULL;
+}
+
+static bool matches(const char *pattern, const struct span segments[], size_t count, struct route_names *names)
 {
     struct span piece;
     size_t i = 0;
 
-    *slug = *hash = (struct span){ NULL, 0 };
+    *names = (struct route_names){ .slug = { NULL, 0 } };
     while ((piece = next_piece(&pattern)).s) {
-        if (i == count)
+        struct span *name = name_of(piece, names);
+
+        if (i == count || segments[i].len == 0)
             return false;
-        if (span_is(piece, "{service}"))
-            *slug = segments[i];
-        else if (span_is(piece, "{hash}"))
-            *hash = segments[i];
+        if (name)
+            *name = segments[i];
         else if (!span_eq(piece, segments[i]))
             return false;
-        if (segments[i++].len == 0)
-            return false;
+        i++;
     }
     return i == count;
 }
 
-const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug,
-                               struct span *hash, enum problem *problem)
+const struct route *route_find(enum method method, const struct span segments[], size_t count, struct route_names *names,
+                               enum problem *problem)
 {
     enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
 
     *problem = PROBLEM_NOT_FOUND;
     for (size_t i = 0; i < route_count; i++) {
-        if (!matches(routes[i].pattern, segments, count, slug, hash))
+        if (!matches(routes[i].pattern, segments, count, names))
             continue;
         *problem = routes[i].method == wanted ? PROBLEM_NONE : PROBLEM_METHOD;
         if (*problem == PROBLEM_NONE)
             return &routes[i];
     }
-    *slug = *hash = (struct span){ NULL, 0 };
+    *names = (struct route_names){ .slug = { NULL, 0 } };
     return NULL;
 }
 
 void route_allowed(const struct span segments[], size_t count, struct str *out)
 {
-    struct span slug, hash;
+    struct route_names names;
 
     for (size_t i = 0; i < route_count; i++) {
-        if (!matches(routes[i].pattern, segments, count, &slug, &hash))
+        if (!matches(routes[i].pattern, segments, count, &names))
             continue;
         str_adds(out, out->len ? ", " : "");
         str_adds(out, routes[i].method == METHOD_GET ? "GET, HEAD" : "POST");

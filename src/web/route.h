@@ -3,6 +3,7 @@
 #ifndef PEYGIR_WEB_ROUTE_H
 #define PEYGIR_WEB_ROUTE_H
 
+#include "core/token.h"
 #include "web/exchange.h"
 
 /* Answers, or says what is wrong (x->err, x->detail). */
@@ -16,8 +17,13 @@ enum route_flags {
     DEMAND_REQUEST = 16, /* {hash} exists, belongs to the visitor, and {service} is its service; else 404 */
     DEMAND_PERSON = 32,  /* a person asked for it: counts as activity of signed-in users too */
     DEMAND_PLACE = 64,   /* with DEMAND_REQUEST: the place in the queue as well */
-    ROUTE_ALWAYS = 128   /* answered also when too much is waiting */
+    ROUTE_ALWAYS = 128,  /* answered also when too much is waiting */
+    DEMAND_OPEN = 256,   /* {service} is not closed. Not with DEMAND_REQUEST: requests already made go on */
 };
+/* A bearer token of this role; of any of them, when there are several. Such routes know no cookies, and so no session and no
+ * CSRF. */
+#define DEMAND_TOKEN(role) (1u << (16 + (role)))
+#define DEMAND_SOME_TOKEN (DEMAND_TOKEN(TOKEN_ROLES) - DEMAND_TOKEN(0))
 
 struct route {
     enum method method;      /* GET serves HEAD too */
@@ -29,10 +35,14 @@ struct route {
 extern const struct route routes[];
 extern const size_t route_count;
 
-/* The row for method and path; *slug and *hash are its {service} and {hash} (absent when it has none), *problem
- * PROBLEM_NONE. NULL: *problem is PROBLEM_NOT_FOUND, or PROBLEM_METHOD when another method would do. */
-const struct route *route_find(enum method method, const struct span segments[], size_t count, struct span *slug,
-                               struct span *hash, enum problem *problem);
+/* What stands in a path for {service}, {hash} and {id}; absent when the pattern has none. */
+struct route_names {
+    struct span slug, hash, id;
+};
+/* The row for method and path, with its names; *problem is PROBLEM_NONE. NULL: *problem is PROBLEM_NOT_FOUND, or PROBLEM_METHOD
+ * when another method would do; no names. */
+const struct route *route_find(enum method method, const struct span segments[], size_t count, struct route_names *names,
+                               enum problem *problem);
 /* Append the methods the path has ("GET, HEAD, POST"); nothing for an unknown path. */
 void route_allowed(const struct span segments[], size_t count, struct str *out);
 
@@ -41,6 +51,7 @@ enum problem page_home(struct exchange *x);
 enum problem page_form(struct exchange *x);
 enum problem page_form_submit(struct exchange *x);
 enum problem page_form_refused(struct exchange *x);
+enum problem page_form_closed(struct exchange *x);
 enum problem page_progress(struct exchange *x);
 enum problem page_cancel(struct exchange *x);
 enum problem page_otp(struct exchange *x);
@@ -55,6 +66,9 @@ enum problem api_request_result(struct exchange *x);
 enum problem api_request_cancel(struct exchange *x);
 enum problem api_otp_submit(struct exchange *x);
 enum problem api_otp_resend(struct exchange *x);
+enum problem api_jobs_create(struct exchange *x);
+enum problem api_job_view(struct exchange *x);
+enum problem api_job_cancel(struct exchange *x);
 enum problem api_healthz(struct exchange *x);
 enum problem api_readyz(struct exchange *x);
 enum problem api_metrics(struct exchange *x);

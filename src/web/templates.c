@@ -8,7 +8,8 @@
 #define TEMPLATE_BYTES_MAX (256 * 1024)
 
 /* What the C code renders; `content` in a template means the page's own. */
-static const char *const needed[] = { "layout", "home", "form", "progress", "otp", "result", "requests", "error" };
+static const char *const needed[] = { "layout", "home",   "form",     "closed", "progress",
+                                      "otp",    "result", "requests", "error" };
 static const char content[] = "content";
 
 struct page {

@@ -23,6 +23,15 @@ void visitor_locale(struct exchange *x)
         x->locale = locales_accept(locales, x->param[PARAM_LANGUAGE]);
 }
 
+void visitor_locale_of_programs(struct exchange *x)
+{
+    const struct locales *locales = x->seat->app.house->locales;
+
+    x->locale = locales_find(locales, SPAN("en"));
+    if (!x->locale)
+        x->locale = locales_default(locales);
+}
+
 /* On HTTPS the prefix makes browsers refuse what another host or plain HTTP would set. */
 static const char *cookie_name(const struct exchange *x)
 {

@@ -6,6 +6,8 @@
 
 /* Set x->locale: ?lang=, the cookie peygir_lang, Accept-Language, PEYGIR_LOCALE. ?lang= is remembered by a cookie. */
 void visitor_locale(struct exchange *x);
+/* The same for programs: English where it is shipped, whatever was sent; no cookie. */
+void visitor_locale_of_programs(struct exchange *x);
 /* The value of the session cookie; absent: .s NULL. */
 struct span visitor_cookie(const struct exchange *x);
 /* A new visitor: a fresh session and its signed cookie. */

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/rnd.h"
 #include "worker/feed.h"
+#include "worker/finisher.h"
+#include "worker/progress.h"
 
 enum { WAIT_FIRST_MS = 250, WAIT_MAX_MS = 2000, PAUSE_FIRST_MS = 1000 };
 
@@ -21,13 +23,9 @@ void carry_let_go(struct carry *c)
 {
     if (--c->holds > 0)
         return;
+    progress_free(c->progress);
     leg_clear(&c->leg);
     free(c);
-}
-
-static void timer_closed(uv_handle_t *handle)
-{
-    carry_let_go(handle->data);
 }
 
 static void leave(struct carry *c)
@@ -36,13 +34,20 @@ static void leave(struct carry *c)
     if (c->state == CARRY_GONE)
         return;
     c->state = CARRY_GONE;
+    alarm_stop(w->alarms, &c->alarm);
+    progress_stop(c->progress);
     feed_remove(w->feed, c);
     *c->back = c->next;
     if (c->next)
         c->next->back = c->back;
     w->running--;
-    uv_close((uv_handle_t *)&c->timer, timer_closed);
     worker_job_ended(w);
+    carry_let_go(c);
+}
+
+static struct carry *of_alarm(struct alarm *alarm)
+{
+    return (struct carry *)(void *)((char *)alarm - offsetof(struct carry, alarm));
 }
 
 bool carry_is_running(const struct carry *c)
@@ -50,13 +55,13 @@ bool carry_is_running(const struct carry *c)
     return c->state != CARRY_GONE;
 }
 
-/* --- asking core: states that are a question on the pool --- */
+/* --- what follows from an answer --- */
 
 /* News came while core was asked: the call is not made. */
 static bool diverted(struct carry *c)
 {
     if (c->why == WHY_CANCELLED) {
-        leg_decide(&c->leg, LEG_FINISH, JOB_CANCELLED, "cancelled");
+        leg_decide(&c->leg, JOB_CANCELLED, "cancelled");
         enter(c, CARRY_ENDING);
     } else if (c->why == WHY_STOPPED) {
         c->leg.call_end = CALL_STOPPED;
@@ -75,9 +80,9 @@ static void begun(struct carry *c, int result)
     }
 }
 
-static void pause_over(uv_timer_t *timer)
+static void pause_over(struct alarm *alarm)
 {
-    enter(timer->data, CARRY_CALLING);
+    enter(of_alarm(alarm), CARRY_CALLING);
 }
 
 static void pause_told(struct carry *c, int result)
@@ -85,7 +90,7 @@ static void pause_told(struct carry *c, int result)
     int64_t pause_ms = PAUSE_FIRST_MS << (c->refused < 4 ? c->refused - 1 : 3);
     (void)result;
     if (!diverted(c))
-        uv_timer_start(&c->timer, pause_over, (uint64_t)pause_ms, 0);
+        alarm_set(c->worker->alarms, &c->alarm, pause_ms, pause_over);
 }
 
 static void judged(struct carry *c, int result)
@@ -94,71 +99,82 @@ static void judged(struct carry *c, int result)
     enter(c, CARRY_ENDING);
 }
 
-static void finished(struct carry *c, int result)
+void carry_ended(struct carry *c, bool over)
 {
-    static const char *const names[] = { [JOB_COMPLETED] = "completed",
-                                         [JOB_FAILED] = "failed",
-                                         [JOB_CANCELLED] = "cancelled" };
+    static const char *const names[] = { [JOB_COMPLETED] = "completed", [JOB_FAILED] = "failed",
+                                         [JOB_CANCELLED] = "cancelled", [JOB_AGAIN] = "put off",
+                                         [JOB_GIVE_BACK] = "given back" };
     const struct leg *leg = &c->leg;
-    const char *what = leg->end == LEG_FINISH ? names[leg->outcome] : leg->end == LEG_AGAIN ? "put off" : "given back";
-    bool bad = result > 0 && leg->end != LEG_GIVE_BACK && leg->outcome == JOB_FAILED;
-    const char *const fields[] = { "job", leg->job.id, "error", leg->error[0] ? leg->error : NULL, NULL, NULL };
-    log_event(bad ? LOG_WARN : LOG_DEBUG, fields, "job %s", result > 0 ? what : "is not ours any more");
+    enum log_level level = !over && leg->outcome == JOB_FAILED ? LOG_WARN : LOG_DEBUG;
+    if (log_wants(level))
+        log_event(level, LOG_FIELDS("job", leg->job.id, "error", leg->error), "job %s",
+                  over ? "is not ours any more" : names[leg->outcome]);
     leave(c);
 }
 
-static const struct carry_question {
+/* --- asking core: states that are a question on the pool --- */
+
+static const struct question {
     int (*ask)(struct app *app, struct leg *leg, struct err *err);
     void (*next)(struct carry *c, int result);
 } questions[] = {
     [CARRY_BEGINNING] = { leg_begin, begun },
-    [CARRY_CALLING] = { NULL, NULL },
     [CARRY_PAUSING] = { leg_connecting, pause_told },
     [CARRY_JUDGING] = { leg_judge, judged },
-    [CARRY_ENDING] = { leg_finish, finished },
+};
+
+/* One question on its way. */
+struct asking {
+    struct carry *carry;
+    const struct question *question;
+    int result;
+    struct err err;
 };
 
 static void ask(struct carry *c);
 
-static void ask_again(uv_timer_t *timer)
+static void ask_again(struct alarm *alarm)
 {
-    ask(timer->data);
+    ask(of_alarm(alarm));
 }
 
 static void work(struct app *app, void *ctx)
 {
-    struct carry *c = ctx;
-    c->err = (struct err)ERR_INIT;
-    c->result = c->question->ask(app, &c->leg, &c->err);
+    struct asking *a = ctx;
+    a->result = a->question->ask(app, &a->carry->leg, &a->err);
 }
 
-static void wait_for_redis(struct carry *c)
+static void wait_for_redis(struct carry *c, const struct err *err)
 {
-    worker_redis_failed(c->worker, &c->err);
+    worker_redis_failed(c->worker, err);
     c->wait_ms = c->wait_ms == 0 ? WAIT_FIRST_MS : c->wait_ms < WAIT_MAX_MS ? c->wait_ms * 2 : WAIT_MAX_MS;
-    uv_timer_start(&c->timer, ask_again, (uint64_t)(c->wait_ms / 2 + rnd_below((uint32_t)c->wait_ms / 2 + 1)), 0);
+    alarm_set(c->worker->alarms, &c->alarm, c->wait_ms / 2 + rnd_below((uint32_t)c->wait_ms / 2 + 1), ask_again);
 }
 
 static void worked(void *ctx)
 {
-    struct carry *c = ctx;
-    const struct carry_question *question = c->question;
-    c->question = NULL;
-    if (c->state != CARRY_GONE && c->result < 0) {
-        wait_for_redis(c);
+    struct asking *a = ctx;
+    struct carry *c = a->carry;
+    c->asking = false;
+    if (c->state != CARRY_GONE && a->result < 0) {
+        wait_for_redis(c, &a->err);
     } else if (c->state != CARRY_GONE) {
         worker_redis_answered(c->worker);
         c->wait_ms = 0;
-        question->next(c, c->result);
+        a->question->next(c, a->result);
     }
     carry_let_go(c);
+    free(a);
 }
 
 static void ask(struct carry *c)
 {
+    struct asking *a = xcalloc(1, sizeof *a);
+    a->carry = c;
+    a->question = &questions[c->state];
+    c->asking = true;
     carry_hold(c);
-    c->question = &questions[c->state];
-    pool_run(c->worker->pool, work, worked, c);
+    pool_run(c->worker->pool, work, worked, a);
 }
 
 /* --- the clocks of a call --- */
@@ -171,7 +187,7 @@ static void stop_clocks(struct carry *c)
         c->call_left_ms -= spent_ms;
         c->ticking_since_ms = 0;
     }
-    uv_timer_stop(&c->timer);
+    alarm_stop(c->worker->alarms, &c->alarm);
 }
 
 static void end_call(struct carry *c, enum carry_why why)
@@ -181,9 +197,9 @@ static void end_call(struct carry *c, enum carry_why why)
     c->leg.handler->cancel(c->call);
 }
 
-static void time_is_up(uv_timer_t *timer)
+static void time_is_up(struct alarm *alarm)
 {
-    struct carry *c = timer->data;
+    struct carry *c = of_alarm(alarm);
     stop_clocks(c);
     end_call(c, WHY_TIME);
 }
@@ -192,7 +208,7 @@ static void start_clocks(struct carry *c)
 {
     int64_t left_ms = c->attempt_left_ms < c->call_left_ms ? c->attempt_left_ms : c->call_left_ms;
     c->ticking_since_ms = clock_mono_ms();
-    uv_timer_start(&c->timer, time_is_up, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
+    alarm_set(c->worker->alarms, &c->alarm, left_ms, time_is_up);
 }
 
 /* --- calling --- */
@@ -203,14 +219,31 @@ static void keep_result(struct carry *c, const struct call_result *r)
     struct leg *leg = &c->leg;
     leg->call_end = r->end;
     leg->errors_only = r->errors_only;
-    snprintf(leg->detail, sizeof leg->detail, "%s", r->detail ? r->detail : "");
     str_free(&leg->answer);
     if (r->end == CALL_ANSWERED)
         str_add_span(&leg->answer, r->answer);
     if (r->end == CALL_CANCELLED && (c->why == WHY_TIME || c->why == WHY_STOPPED)) {
         leg->call_end = ends[c->why];
-        snprintf(leg->detail, sizeof leg->detail, "%s",
-                 c->why == WHY_TIME ? "The bot did not answer in time." : "The worker was stopped.");
+        leg_set_detail(leg, c->why == WHY_TIME ? "There was no answer in time." : "The worker was stopped.");
+    } else {
+        leg_set_detail(leg, r->detail);
+    }
+}
+
+/* All that the call said is written. */
+static void told(struct carry *c)
+{
+    if (c->why == WHY_LOST || c->state == CARRY_GONE) {
+        leave(c);
+    } else if (c->why == WHY_CANCELLED) {
+        leg_decide(&c->leg, JOB_CANCELLED, "cancelled");
+        enter(c, CARRY_ENDING);
+    } else if (c->leg.call_end == CALL_REFUSED && c->refused < c->leg.policy->refused_repeats && c->why == WHY_NOT) {
+        c->refused++;
+        enter(c, CARRY_PAUSING);
+    } else {
+        str_free(&c->leg.body);
+        enter(c, CARRY_JUDGING);
     }
 }
 
@@ -220,31 +253,50 @@ static void called(void *ctx, const struct call_result *r)
     c->call = NULL;
     stop_clocks(c);
     keep_result(c, r);
-    if (c->why == WHY_LOST || c->state == CARRY_GONE) {
-        leave(c);
-    } else if (c->why == WHY_CANCELLED) {
-        leg_decide(&c->leg, LEG_FINISH, JOB_CANCELLED, "cancelled");
-        enter(c, CARRY_ENDING);
-    } else if (r->end == CALL_REFUSED && c->refused < c->leg.policy->refused_repeats && c->why == WHY_NOT) {
-        c->refused++;
-        enter(c, CARRY_PAUSING);
-    } else {
-        enter(c, CARRY_JUDGING);
+    if (c->state == CARRY_CALLING) {
+        c->state = CARRY_TELLING;
+        progress_finish(c, told);
     }
     carry_let_go(c);
+}
+
+static void said(void *ctx, int progress, const char *message)
+{
+    struct carry *c = ctx;
+    if (c->state == CARRY_CALLING)
+        progress_say(c, progress, message);
 }
 
 static void call(struct carry *c)
 {
     const struct leg *leg = &c->leg;
-    const struct order order = { leg->path.s, leg->job.id, leg->run, { leg->body.s, leg->body.len } };
+    const struct order order = { .path = leg->path,
+                                 .job_id = leg->job.id,
+                                 .run = leg->run,
+                                 .body = { leg->body.s, leg->body.len },
+                                 .job = &leg->job,
+                                 .type = leg->type,
+                                 .progress = said };
     carry_hold(c);
     c->call_left_ms = leg_call_ms(leg);
     start_clocks(c);
     c->call = leg->handler->start(&c->worker->shop, &order, called, c);
     /* A call on the side of a request that was cancelled is to be made all the same. */
-    if (leg->job.request_hash && !leg->job.call)
+    if (!leg_is_plain(leg) && !leg->job.call)
         feed_add(c->worker->feed, c);
+}
+
+/* What a plain job does where another asks core. */
+static void go_on(struct carry *c)
+{
+    if (c->state == CARRY_BEGINNING) {
+        begun(c, leg_begin_plain(c->worker->house, &c->leg));
+    } else if (c->state == CARRY_PAUSING) {
+        pause_told(c, 0);
+    } else {
+        leg_judge_plain(&c->leg);
+        judged(c, 0);
+    }
 }
 
 static void enter(struct carry *c, enum carry_state state)
@@ -254,6 +306,10 @@ static void enter(struct carry *c, enum carry_state state)
     c->state = state;
     if (state == CARRY_CALLING)
         call(c);
+    else if (state == CARRY_ENDING)
+        finisher_add(c->worker->finisher, c);
+    else if (leg_is_plain(&c->leg))
+        go_on(c);
     else
         ask(c);
 }
@@ -263,9 +319,7 @@ void carry_start(struct worker *w, struct job *job)
     struct carry *c = xcalloc(1, sizeof *c);
     c->worker = w;
     leg_init(&c->leg, &w->policy, job);
-    uv_timer_init(&w->loop, &c->timer);
-    c->timer.data = c;
-    carry_hold(c); /* the timer's */
+    carry_hold(c); /* the list's */
     c->next = w->first;
     c->back = &w->first;
     if (c->next)
@@ -286,8 +340,8 @@ static void interrupt(struct carry *c, enum carry_why why)
     }
     if (c->why == WHY_NOT)
         c->why = why;
-    if (c->state == CARRY_PAUSING && !c->question && c->wait_ms == 0) {
-        uv_timer_stop(&c->timer);
+    if (c->state == CARRY_PAUSING && !c->asking && c->wait_ms == 0) {
+        alarm_stop(c->worker->alarms, &c->alarm);
         diverted(c);
     }
 }
@@ -312,7 +366,7 @@ void carry_lose(struct carry *c)
 {
     if (c->state == CARRY_CALLING && c->call)
         end_call(c, WHY_LOST);
-    else if (c->state == CARRY_PAUSING && !c->question)
+    else if (c->state == CARRY_PAUSING && !c->asking)
         leave(c);
 }
 

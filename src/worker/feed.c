@@ -1,8 +1,11 @@
-/* feed.c: news of the requests that are carried */
+/* feed.c: what Redis has to say */
 #include "worker/feed.h"
 
+#include "base/log.h"
 #include "base/raw.h"
 #include "redis/sub.h"
+#include "worker/taker.h"
+#include "worker/upkeep.h"
 
 #include <poll.h>
 
@@ -14,6 +17,8 @@ struct feed {
     uv_timer_t timer;
     uv_poll_t *poll; /* NULL while not connected */
     int fd;
+    struct key orders, restart; /* channels */
+    bool refused;               /* Redis does not tell of changes; said once */
     struct carry *bucket[BUCKETS];
 };
 
@@ -106,19 +111,61 @@ static void hear(struct carry *c, int status)
         start_look(c);
 }
 
-static void message(void *ctx, struct span channel, struct span payload)
+static void hear_request(struct feed *f, struct span channel, struct span payload)
 {
     struct span status = raw_get(payload, "status");
     int known = status.len > 2 ? request_status_parse((struct span){ status.s + 1, status.len - 2 }) : -1;
     /* A whole document instead of a view: a bot wrote past the guard. Reading records it, so that the history is whole. */
     if (raw_get(payload, "request_data").s)
         known = -1;
-    each(ctx, hash_of(channel), hear, known);
+    each(f, hash_of(channel), hear, known);
 }
 
+/* {"cancel": id}: the job has ended, so its lease is gone; renewing it shows that. */
+static void hear_order(struct feed *f, struct span payload)
+{
+    struct str id = STR_INIT;
+    if (raw_string(raw_get(payload, "cancel"), &id))
+        upkeep_check(f->worker->upkeep, id.s);
+    str_free(&id);
+}
+
+static void message(void *ctx, struct span channel, struct span payload)
+{
+    struct feed *f = ctx;
+    if (span_eq(channel, key_span(&f->orders)))
+        hear_order(f, payload);
+    else if (span_eq(channel, key_span(&f->restart)))
+        upkeep_beat(f->worker->upkeep);
+    else
+        hear_request(f, channel, payload);
+}
+
+/* Whatever was said before this moment was not heard. */
 static void subscribed(void *ctx, struct span channel)
 {
-    each(ctx, hash_of(channel), hear, -1);
+    struct feed *f = ctx;
+    if (span_eq(channel, key_span(&f->orders)))
+        upkeep_check(f->worker->upkeep, NULL);
+    else if (span_eq(channel, key_span(&f->restart)))
+        upkeep_beat(f->worker->upkeep);
+    else
+        each(f, hash_of(channel), hear, -1);
+}
+
+static void changed(void *ctx, struct span key)
+{
+    struct feed *f = ctx;
+    taker_wake(f->worker->taker, key);
+}
+
+static void tracked(void *ctx, const char *refused)
+{
+    struct feed *f = ctx;
+    taker_wake(f->worker->taker, (struct span){ NULL, 0 });
+    if (refused && !f->refused)
+        log_warn("Redis does not tell which keys change, so the queues are looked at every --sleep seconds only: %s", refused);
+    f->refused = refused != NULL;
 }
 
 /* --- the connection on the loop --- */
@@ -174,13 +221,30 @@ static void drive(struct feed *f)
     uv_timer_start(&f->timer, tick, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
+static void follow(struct feed *f)
+{
+    size_t count;
+    const char **keys = taker_keys(f->worker->taker, &count);
+    sub_track(f->sub, keys, count);
+    free(keys);
+    sub_add(f->sub, f->orders.s);
+    sub_add(f->sub, f->restart.s);
+}
+
 struct feed *feed_new(struct worker *w)
 {
     struct feed *f = xcalloc(1, sizeof *f);
     f->worker = w;
     f->fd = -1;
+    f->orders = key_worker_orders(w->house, span_of(w->id));
+    f->restart = key_restart(w->house);
     f->sub = sub_new(&w->house->main_url, "peygir-worker-feed",
-                     (struct sub_handler){ .message = message, .subscribed = subscribed, .ctx = f });
+                     (struct sub_handler){ .message = message,
+                                           .subscribed = subscribed,
+                                           .ctx = f,
+                                           .changed = changed,
+                                           .tracked = tracked });
+    follow(f);
     uv_timer_init(&w->loop, &f->timer);
     f->timer.data = f;
     drive(f);

@@ -1,5 +1,5 @@
 /* handler.h: THE handler table: who can carry out a job. A handler makes one call: it gets an order and gives back what
- * came of it. It knows nothing of requests, tries, time-outs and Redis; those are the carrier's (carry.h). */
+ * came of it. It knows nothing of requests, tries and time-outs; those are the carrier's (carry.h). */
 #ifndef PEYGIR_HANDLER_H
 #define PEYGIR_HANDLER_H
 
@@ -7,21 +7,31 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <uv.h>
 
 struct http;
+struct job;
+struct job_type;
+struct pool;
 
 /* What handlers work with. */
 struct workshop {
+    uv_loop_t *loop;
+    struct pool *pool;   /* for handlers that need Redis */
     struct http *http;
     const char *api_url; /* LOCAL_API_URL without a final slash */
 };
 
-/* What is to be called; copied by start. */
+/* What is to be called. `job` and `type` stay until `done`; the rest is copied by start. */
 struct order {
-    const char *path;   /* "/api/services/{slug}", escaped */
+    const char *path;   /* http: "/api/services/{slug}", escaped */
     const char *job_id;
     int64_t run;
-    struct span body;   /* JSON */
+    struct span body;   /* JSON: what a bot or program is given */
+    const struct job *job;
+    const struct job_type *type; /* NULL: a service's */
+    /* How far it is; may be NULL, may be called any number of times before `done`. progress -1, message NULL: as it is. */
+    void (*progress)(void *ctx, int progress, const char *message);
 };
 
 enum call_end {
@@ -53,7 +63,11 @@ struct handler {
     void (*cancel)(void *call);
 };
 
+/* A new handler is a row here, in handler.c and in job_handlers (core/job_type.h). */
 extern const struct handler handler_http;
+extern const struct handler handler_exec;
+extern const struct handler handler_notify;
+extern const struct handler handler_none; /* does nothing and succeeds: to measure with, and to mark a point */
 
 /* By name; NULL: there is none. */
 const struct handler *handler_find(const char *name);

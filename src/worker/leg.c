@@ -1,4 +1,4 @@
-/* leg.c: what core is asked before the call, and the job's end */
+/* leg.c: policy, decisions, and what core is asked before the call of a request's job */
 #include "worker/leg.h"
 
 #include "base/clock.h"
@@ -15,35 +15,70 @@ void leg_init(struct leg *leg, const struct policy *policy, struct job *job)
 void leg_clear(struct leg *leg)
 {
     job_clear(&leg->job);
-    str_free(&leg->path);
+    str_free(&leg->path_text);
     str_free(&leg->body);
     str_free(&leg->answer);
+    free(leg->detail);
+    free(leg->error);
+    free(leg->result);
 }
 
-static int64_t first_set(int64_t a, int64_t b, int64_t c)
+bool leg_is_plain(const struct leg *leg)
 {
-    return a > 0 ? a : b > 0 ? b : c;
+    return !leg->job.request_hash;
+}
+
+static void set_text(char **at, const char *text)
+{
+    char *copy = text && text[0] ? xstrdup(text) : NULL; /* before the old one goes: it may be the same */
+    free(*at);
+    *at = copy;
+}
+
+void leg_set_detail(struct leg *leg, const char *detail)
+{
+    set_text(&leg->detail, detail);
+}
+
+/* --- policy: the job's own word, its type's, its service's, the worker's --- */
+
+static int64_t first_set(int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    return a > 0 ? a : b > 0 ? b : c > 0 ? c : d;
 }
 
 int64_t leg_attempt_ms(const struct leg *leg)
 {
-    return 1000 * first_set(leg->job.timeout_s, leg->service ? leg->service->timeout_s : 0, leg->policy->timeout_s);
+    return 1000 * first_set(leg->job.timeout_s, leg->type ? leg->type->timeout_s : 0, leg->service ? leg->service->timeout_s : 0,
+                            leg->policy->timeout_s);
 }
 
+/* LOCAL_API_TIMEOUT is about bots, and about those of whom nothing else is said. */
 int64_t leg_call_ms(const struct leg *leg)
 {
-    return 1000 * first_set(leg->service ? leg->service->call_timeout_s : 0, leg->policy->call_timeout_s, 0);
+    bool said = leg->job.timeout_s > 0 || (leg->type && leg->type->timeout_s > 0);
+    if (leg_is_plain(leg) && (said || leg->handler != &handler_http))
+        return leg_attempt_ms(leg);
+    return 1000 * first_set(leg->service ? leg->service->call_timeout_s : 0, leg->policy->call_timeout_s, 0, 0);
 }
 
 int64_t leg_tries(const struct leg *leg)
 {
-    return first_set(leg->job.max_attempts, leg->service ? leg->service->tries : 0, leg->policy->tries);
+    return first_set(leg->job.max_attempts, leg->type ? leg->type->tries : 0, leg->service ? leg->service->tries : 0,
+                     leg->policy->tries);
 }
 
 int64_t leg_backoff_ms(const struct leg *leg)
 {
-    bool own = leg->service && leg->service->backoff_s >= 0;
-    return 1000 * (own ? leg->service->backoff_s : leg->policy->backoff_s);
+    int64_t failed = leg->job.attempts + 1, ms = -1;
+    struct backoff own;
+    if (leg->job.backoff && backoff_parse(&own, span_of(leg->job.backoff)) == 0)
+        ms = backoff_ms(&own, failed);
+    if (ms < 0 && leg->type)
+        ms = backoff_ms(&leg->type->backoff, failed);
+    if (ms < 0 && leg->service && leg->service->backoff_s >= 0)
+        ms = 1000 * (int64_t)leg->service->backoff_s;
+    return ms >= 0 ? ms : 1000 * leg->policy->backoff_s;
 }
 
 bool leg_wait(const struct err *err)
@@ -58,17 +93,29 @@ struct span leg_hash(const struct leg *leg)
 
 /* --- decisions --- */
 
-void leg_decide(struct leg *leg, enum leg_end end, enum job_outcome outcome, const char *error)
+void leg_decide(struct leg *leg, enum job_outcome outcome, const char *error)
 {
-    leg->end = end;
     leg->outcome = outcome;
-    snprintf(leg->error, sizeof leg->error, "%.*s", (int)sizeof leg->error - 1, error ? error : "");
+    set_text(&leg->error, error);
 }
 
 int leg_ends(struct leg *leg, enum job_outcome outcome, const char *error)
 {
-    leg_decide(leg, LEG_FINISH, outcome, error);
+    leg_decide(leg, outcome, error);
     return 0;
+}
+
+struct job_end leg_end(const struct leg *leg)
+{
+    bool limited = leg->type && leg->type->limit.type && leg->type->limit.at_once > 0;
+    return (struct job_end){ .queue = leg->job.queue,
+                             .id = leg->job.id,
+                             .run = leg->job.run,
+                             .outcome = leg->outcome,
+                             .delay_ms = leg->outcome == JOB_AGAIN ? leg->delay_ms : 0,
+                             .error = leg->error,
+                             .result = leg->outcome == JOB_COMPLETED ? leg->result : NULL,
+                             .limited = limited ? leg->type->limit.type : NULL };
 }
 
 int leg_ends_like(struct leg *leg, enum request_status status)
@@ -82,9 +129,8 @@ int leg_ends_like(struct leg *leg, enum request_status status)
 
 int leg_tries_again(struct leg *leg, const char *error)
 {
-    leg_decide(leg, LEG_AGAIN, JOB_FAILED, error);
     leg->delay_ms = leg_backoff_ms(leg);
-    return 0;
+    return leg_ends(leg, JOB_AGAIN, error);
 }
 
 /* An error of core that says nothing about the request: a try is used up for it, so that it cannot go on for ever. */
@@ -124,9 +170,13 @@ int leg_fails(struct app *app, struct leg *leg, int64_t run, const struct reques
 {
     if (request_fail(app, leg_hash(leg), run, error, err) < 0)
         return leg_refused(app, leg, err);
-    leg_ends(leg, JOB_FAILED, NULL);
+    struct str text = STR_INIT;
+    str_adds(&text, error->code);
+    if (leg->detail)
+        str_addf(&text, ": %s", leg->detail);
     leg->push_code = false;
-    snprintf(leg->error, sizeof leg->error, "%s%s%s", error->code, leg->detail[0] ? ": " : "", leg->detail);
+    leg_ends(leg, JOB_FAILED, text.s);
+    str_free(&text);
     return 0;
 }
 
@@ -163,40 +213,16 @@ int leg_look(struct app *app, struct span hash, enum request_status *status, int
 
 /* --- beginning --- */
 
-static void add_path(struct leg *leg, const char *under, struct span name)
+static void add_path(struct leg *leg, struct span slug)
 {
-    str_reset(&leg->path);
-    str_adds(&leg->path, under);
-    str_add_url(&leg->path, name.s, name.len);
+    str_reset(&leg->path_text);
+    str_adds(&leg->path_text, "/api/services/");
+    str_add_url(&leg->path_text, slug.s, slug.len);
     if (leg->job.call) {
-        str_addc(&leg->path, '/');
-        str_add_url(&leg->path, leg->job.call, strlen(leg->job.call));
+        str_addc(&leg->path_text, '/');
+        str_add_url(&leg->path_text, leg->job.call, strlen(leg->job.call));
     }
-}
-
-/* A job without a request: its payload goes to LOCAL_API_URL/api/jobs/{type}. */
-static int begin_plain(struct leg *leg)
-{
-    const struct job *job = &leg->job;
-    if (job->deaths >= JOB_DEATHS_MAX)
-        return leg_ends(leg, JOB_FAILED, "poison");
-    if (strcmp(job->type, "default") != 0) {
-        leg_decide(leg, LEG_FINISH, JOB_FAILED, NULL);
-        snprintf(leg->error, sizeof leg->error, "unknown job type %.100s", job->type);
-        return 0;
-    }
-    leg->handler = &handler_http;
-    add_path(leg, "/api/jobs/", span_of(job->type));
-    str_reset(&leg->body);
-    str_adds(&leg->body, "{\"job\":{\"id\":");
-    str_add_json(&leg->body, job->id, strlen(job->id));
-    str_adds(&leg->body, ",\"type\":");
-    str_add_json(&leg->body, job->type, strlen(job->type));
-    str_addf(&leg->body, ",\"attempt\":%lld,\"run\":%lld},\"payload\":", (long long)job->attempts + 1,
-             (long long)job->run);
-    str_adds(&leg->body, job->payload);
-    str_addc(&leg->body, '}');
-    return 1;
+    leg->path = leg->path_text.s;
 }
 
 /* A leg that was begun before: may it be run again? 1: yes; 0: no, decided; -1. */
@@ -242,7 +268,7 @@ static int begun(struct app *app, struct leg *leg, enum request_begin what, enum
         return leg_ends(leg, JOB_FAILED, unknown.code);
     if (!leg->handler)
         return leg_fails(app, leg, leg->job.run, &unknown, err);
-    add_path(leg, "/api/services/", slug);
+    add_path(leg, slug);
     return 1;
 }
 
@@ -262,8 +288,6 @@ int leg_begin(struct app *app, struct leg *leg, struct err *err)
     enum request_status status;
     struct str slug = STR_INIT;
     int result = 1;
-    if (!leg->job.request_hash)
-        return begin_plain(leg);
     if (leg->job.call && leg->job.deaths >= JOB_DEATHS_MAX)
         return leg_ends(leg, JOB_FAILED, "poison");
     if (leg->job.call)
@@ -282,31 +306,8 @@ int leg_begin(struct app *app, struct leg *leg, struct err *err)
 
 int leg_connecting(struct app *app, struct leg *leg, struct err *err)
 {
-    if (!leg->job.request_hash || leg->job.call)
+    if (leg->job.call)
         return 0;
     int said = request_progress(app, leg_hash(leg), leg->job.run, -1, NULL, "messages.connecting", err);
     return said < 0 && leg_wait(err) ? -1 : 0; /* whatever else is wrong shows when the leg is judged */
-}
-
-/* --- the end --- */
-
-int leg_finish(struct app *app, struct leg *leg, struct err *err)
-{
-    const struct job *job = &leg->job;
-    const char *error = leg->error[0] ? leg->error : NULL;
-    int done;
-    if (leg->end == LEG_AGAIN)
-        done = job_retry(app, job->queue, job->id, job->run, leg->delay_ms, error, err);
-    else if (leg->end == LEG_GIVE_BACK)
-        done = job_give_back(app, job->queue, job->id, job->run, err);
-    else
-        done = job_finish(app, job->queue, job->id, job->run, leg->outcome, error, err);
-    if (done < 0 && leg_wait(err))
-        return -1;
-    if (done < 0)
-        log_event(LOG_ERROR, LOG_FIELDS("job", job->id), "%s", err->text);
-    /* Should this fail, request_watch pushes it. */
-    if (done > 0 && leg->end == LEG_FINISH && leg->push_code)
-        otp_push_leg(app, leg_hash(leg), NULL);
-    return done > 0;
 }

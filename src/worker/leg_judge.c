@@ -1,8 +1,6 @@
 /* leg_judge.c: what a call came to, told to the request, and what that means for the job */
-#include "base/log.h"
 #include "core/estimate.h"
 #include "core/otp.h"
-#include "worker/answer.h"
 #include "worker/leg_part.h"
 
 /* What went wrong with a call, for the visitor. Running it again may help with each of them. */
@@ -16,14 +14,7 @@ static const struct request_error troubles[] = {
     [CALL_STOPPED] = { "interrupted", "errors.interrupted", true },
 };
 
-static void set_detail(struct leg *leg, const char *detail)
-{
-    if (detail && detail[0])
-        snprintf(leg->detail, sizeof leg->detail, "%s", detail);
-}
-
-/* 0: *answer is the bot's word; -1: there is none, leg->detail says why. */
-static int read_answer(struct leg *leg, struct answer *answer)
+int leg_read_answer(struct leg *leg, struct answer *answer)
 {
     struct span text = { leg->answer.s, leg->answer.len };
     struct err err = ERR_INIT;
@@ -35,7 +26,7 @@ static int read_answer(struct leg *leg, struct answer *answer)
     if (answer_read(text, answer, &err) == 0 && (!leg->errors_only || answer->kind >= ANSWER_CODE_WRONG))
         return 0;
     if (!leg->errors_only)
-        set_detail(leg, err.text);
+        leg_set_detail(leg, err.text);
     return -1;
 }
 
@@ -58,15 +49,13 @@ static int lose_code(struct app *app, struct leg *leg, const struct request_erro
 
 static int try_again(struct app *app, struct leg *leg, const struct request_error *error, struct err *err)
 {
-    if (leg->call_end == CALL_STOPPED) {
-        leg_decide(leg, LEG_GIVE_BACK, JOB_FAILED, NULL);
-        return 0;
-    }
+    if (leg->call_end == CALL_STOPPED)
+        return leg_ends(leg, JOB_GIVE_BACK, NULL);
     if (leg->job.attempts + 1 >= leg_tries(leg))
         return leg_fails(app, leg, leg->job.run, error, err);
     if (request_progress(app, leg_hash(leg), leg->job.run, -1, NULL, "messages.retrying", err) < 0)
         return leg_refused(app, leg, err);
-    return leg_tries_again(leg, leg->detail[0] ? leg->detail : error->code);
+    return leg_tries_again(leg, leg->detail ? leg->detail : error->code);
 }
 
 /* The call failed, or the bot says that trying again may help (`asked`). */
@@ -105,7 +94,7 @@ static int told(struct app *app, struct leg *leg, int done, struct err *err)
         return leg_ends(leg, JOB_COMPLETED, NULL);
     if (err->kind != ERR_STATE && err->kind != ERR_INVALID)
         return leg_refused(app, leg, err);
-    set_detail(leg, "The answer does not fit the state of the request.");
+    leg_set_detail(leg, "The answer does not fit the state of the request.");
     return trouble(app, leg, err);
 }
 
@@ -113,7 +102,7 @@ static int tell_done(struct app *app, struct leg *leg, const struct answer *answ
 {
     struct request rq;
     if (!answer->data.s) {
-        set_detail(leg, "The answer has neither data nor a code.");
+        leg_set_detail(leg, "The answer has neither data nor a code.");
         return trouble(app, leg, err);
     }
     int done = request_complete(app, leg_hash(leg), leg->job.run, answer->data, err);
@@ -165,11 +154,19 @@ static int tell_code_expired(struct app *app, struct leg *leg, const struct answ
     return told(app, leg, done, err);
 }
 
+static void name_error(struct leg *leg, const struct answer *answer)
+{
+    struct str text = STR_INIT;
+    str_addf(&text, "The bot answered with the error %s.", answer->code);
+    leg_set_detail(leg, text.s);
+    str_free(&text);
+}
+
 static int tell_error(struct app *app, struct leg *leg, const struct answer *answer, struct err *err)
 {
     const struct request_error error = { answer->code, answer->message[0] ? answer->message : "errors.failed",
                                          answer->retryable };
-    snprintf(leg->detail, sizeof leg->detail, "The bot answered with the error %s.", answer->code);
+    name_error(leg, answer);
     if (answer->retryable)
         return retryable(app, leg, &error, true, err);
     return leg_fails(app, leg, leg->job.run, &error, err);
@@ -185,20 +182,18 @@ static int judge_request(struct app *app, struct leg *leg, struct err *err)
         [ANSWER_ERROR] = tell_error,
     };
     struct answer answer;
-    if (read_answer(leg, &answer) < 0)
+    if (leg_read_answer(leg, &answer) < 0)
         return trouble(app, leg, err);
     return tell[answer.kind](app, leg, &answer, err);
 }
 
-/* --- jobs whose call decides about nothing but themselves --- */
+/* --- calls that decide about nothing but their job --- */
 
-static int again_or_failed(struct leg *leg, bool may_repeat)
+int leg_again_or_failed(struct leg *leg, bool may_repeat)
 {
-    const char *error = leg->detail[0] ? leg->detail : troubles[leg->call_end].code;
-    if (leg->call_end == CALL_STOPPED) {
-        leg_decide(leg, LEG_GIVE_BACK, JOB_FAILED, NULL);
-        return 0;
-    }
+    const char *error = leg->detail ? leg->detail : troubles[leg->call_end].code;
+    if (leg->call_end == CALL_STOPPED)
+        return leg_ends(leg, JOB_GIVE_BACK, NULL);
     if (may_repeat && leg->job.attempts + 1 < leg_tries(leg))
         return leg_tries_again(leg, error);
     return leg_ends(leg, JOB_FAILED, error);
@@ -218,23 +213,23 @@ static int take_resent(struct app *app, struct leg *leg, const struct answer *an
     return leg_ends(leg, JOB_COMPLETED, NULL);
 }
 
-static int judge_plain(struct app *app, struct leg *leg, struct err *err)
+static int judge_side(struct app *app, struct leg *leg, struct err *err)
 {
     struct answer answer;
-    if (read_answer(leg, &answer) < 0)
-        return again_or_failed(leg, true);
+    if (leg_read_answer(leg, &answer) < 0)
+        return leg_again_or_failed(leg, true);
     if (answer.kind >= ANSWER_CODE_WRONG) {
-        snprintf(leg->detail, sizeof leg->detail, "The bot answered with the error %s.", answer.code);
-        return again_or_failed(leg, answer.retryable);
+        name_error(leg, &answer);
+        return leg_again_or_failed(leg, answer.retryable);
     }
-    if (leg->job.call && answer.has_otp)
+    if (answer.has_otp)
         return take_resent(app, leg, &answer, err);
     return leg_ends(leg, JOB_COMPLETED, NULL);
 }
 
 int leg_judge(struct app *app, struct leg *leg, struct err *err)
 {
-    if (leg->job.request_hash && !leg->job.call)
+    if (!leg->job.call)
         return judge_request(app, leg, err);
-    return judge_plain(app, leg, err);
+    return judge_side(app, leg, err);
 }

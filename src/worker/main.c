@@ -1,6 +1,7 @@
 /* main.c: peygir-worker: takes jobs from Redis and carries them out (contract 7) */
 #include "base/daemon.h"
 #include "base/log.h"
+#include "core/job_type.h"
 #include "core/options.h"
 #include "worker/worker.h"
 
@@ -11,7 +12,7 @@ enum { COMMAND_MS = 5000 }; /* longer than web's: no visitor waits for an answer
 static bool once, stop_when_empty;
 
 static const struct options_flag flags[] = {
-    { "once", &once, "Carry out one job, then exit." },
+    { "once", &once, "Carry out one job, then exit; also when none came for as long as --sleep says." },
     { "stop-when-empty", &stop_when_empty, "Exit when no job is ready any more." },
     { NULL, NULL, NULL },
 };
@@ -33,7 +34,7 @@ static void add_queue(struct worker_options *o, struct span name)
     o->queues[o->queue_count++] = xmemdupz(name.s, name.len);
 }
 
-/* The operands, or WORKER_QUEUES, or the default queue. -1: an operand is no queue's name. */
+/* The operands, or WORKER_QUEUES. -1: an operand is no queue's name. */
 static int read_queues(struct worker_options *o, const struct settings *s, int count, char *const operands[])
 {
     const char *list = settings_text(s, OPT_WORKER_QUEUES);
@@ -48,19 +49,28 @@ static int read_queues(struct worker_options *o, const struct settings *s, int c
     }
     while (count == 0 && options_list_next(&list, &name))
         add_queue(o, name);
-    if (o->queue_count == 0)
-        add_queue(o, SPAN(JOB_QUEUE_DEFAULT));
     return 0;
 }
 
-static int run(const struct settings *settings, const struct worker_options *options)
+/* When nobody named any: the default queue, and each that a job type names. */
+static void add_queues_of_types(struct worker_options *o, const struct job_types *types)
+{
+    add_queue(o, SPAN(JOB_QUEUE_DEFAULT));
+    for (size_t i = 0; types && i < job_types_count(types); i++)
+        add_queue(o, span_of(job_types_at(types, i)->queue));
+}
+
+static int run(const struct settings *settings, struct worker_options *options)
 {
     struct house house;
     struct err err = ERR_INIT;
-    if (house_open(&house, settings, HOUSE_SERVICES | HOUSE_LOCALES, "peygir-worker", COMMAND_MS, &err) < 0) {
+    unsigned what = HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_JOB_TYPES;
+    if (house_open(&house, settings, what, "peygir-worker", COMMAND_MS, &err) < 0) {
         log_error("%s", err.text);
         return EXIT_CONFIG;
     }
+    if (options->queue_count == 0)
+        add_queues_of_types(options, house.job_types);
     int status = worker_run(&house, options, &err) < 0 ? EXIT_OSERR : 0;
     if (status != 0)
         log_error("%s", err.text);

@@ -1,236 +1,278 @@
-/* taker.c: takes jobs from one queue while there is room for them */
+/* taker.c: takes jobs from the worker's queues while there is room for them */
 #include "worker/taker.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/job_type.h"
 #include "core/options.h"
+#include "worker/alarm.h"
 #include "worker/carry.h"
 
-#include <pthread.h>
-
 enum {
-    TAKE_MAX = 32,
-    SLICE_MS = 1000, /* a wait is made of waits of this length, so that a stop is noticed */
+    EARLY_MS = 1,     /* a moment by Redis's clock may be that much later by ours */
     REST_FIRST_MS = 250,
     REST_MAX_MS = 2000
 };
 
-struct taker {
-    struct worker *worker;
+/* One queue. */
+struct stall {
     const char *queue;
-    int sleep_ms;
-
-    /* the loop's thread only */
-    bool taking, waiting, stopped, found_nothing;
-    int rest_ms; /* > 0: Redis is away, `rest` runs */
-    uv_timer_t rest;
-    uv_async_t told;
-    struct job jobs[TAKE_MAX]; /* the pool's while taking */
-    size_t wanted;
-    int taken;
-    struct err take_err;
-
-    /* shared with the waiting thread, under lock */
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool wait_wanted, stop, ended;
-    int waited; /* result of the last wait */
-    struct err wait_err;
+    struct key keys[JOB_WAKE_KEYS];
+    size_t key_count;
+    bool look;      /* it may have something */
+    bool empty;     /* the last look found nothing, and nothing was heard since */
+    bool broken;    /* the last look failed for a reason of its own, and that was said */
+    int64_t due_ms; /* monotonic: then it may have something */
 };
 
-/* --- the waiting thread --- */
+struct taker {
+    struct worker *worker;
+    struct stall *stalls;
+    size_t count, turn; /* whose turn it is */
+    int64_t sleep_ms;
+    struct job_limit *limits; /* of types; texts are theirs */
+    size_t limit_count;
+    struct alarm alarm; /* the nearest due_ms; while resting: the end of it */
+    int64_t rest_ms;    /* > 0: Redis is away */
+    bool stopped;
 
-static bool is_stopped(struct taker *t)
+    /* the pool's while taking */
+    bool taking;
+    struct stall *at;
+    struct job jobs[JOB_BATCH];
+    struct job_take take;
+    int64_t began_ms; /* monotonic */
+    int taken;
+    struct err err;
+};
+
+static struct taker *of_alarm(struct alarm *alarm)
 {
-    pthread_mutex_lock(&t->lock);
-    bool stop = t->stop;
-    pthread_mutex_unlock(&t->lock);
-    return stop;
+    return (struct taker *)(void *)((char *)alarm - offsetof(struct taker, alarm));
 }
 
-static int wait_once(struct taker *t, struct app *app, struct err *err)
-{
-    int64_t until_ms = clock_mono_ms() + t->sleep_ms, left_ms = t->sleep_ms;
-    int result = 0;
-    while (result == 0 && left_ms > 0 && !is_stopped(t)) {
-        result = job_wait(app, t->queue, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS, err);
-        left_ms = until_ms - clock_mono_ms();
-    }
-    return result;
-}
+/* --- when to look --- */
 
-static void *wait_thread(void *ctx)
+static void rested(struct alarm *alarm)
 {
-    struct taker *t = ctx;
-    struct app app;
-    app_open(&app, t->worker->house);
-    pthread_mutex_lock(&t->lock);
-    while (!t->stop) {
-        if (!t->wait_wanted) {
-            pthread_cond_wait(&t->changed, &t->lock);
-            continue;
-        }
-        struct err err = ERR_INIT;
-        pthread_mutex_unlock(&t->lock);
-        int result = wait_once(t, &app, &err);
-        pthread_mutex_lock(&t->lock);
-        t->wait_wanted = false;
-        t->waited = result;
-        t->wait_err = err;
-        uv_async_send(&t->told);
-    }
-    pthread_mutex_unlock(&t->lock);
-    app_close(&app);
-    pthread_mutex_lock(&t->lock);
-    t->ended = true;
-    uv_async_send(&t->told);
-    pthread_mutex_unlock(&t->lock);
-    return NULL;
-}
-
-/* --- the loop --- */
-
-static void take_soon(uv_timer_t *rest)
-{
-    taker_look(rest->data);
+    (void)alarm; /* the loop's turn looks whether it is set */
 }
 
 /* Redis is away: look again after a while. */
-static void rest(struct taker *t, const struct err *err)
+static void rest(struct taker *t)
 {
-    worker_redis_failed(t->worker, err);
-    if (t->stopped)
-        return;
+    worker_redis_failed(t->worker, &t->err);
     t->rest_ms = t->rest_ms == 0 ? REST_FIRST_MS : t->rest_ms < REST_MAX_MS ? t->rest_ms * 2 : REST_MAX_MS;
-    uv_timer_start(&t->rest, take_soon, (uint64_t)t->rest_ms, 0);
+    if (!t->stopped)
+        alarm_set(t->worker->alarms, &t->alarm, t->rest_ms, rested);
 }
 
-static void start_waiting(struct taker *t)
+static void ring(struct alarm *alarm);
+
+static void set_alarm(struct taker *t)
 {
-    t->waiting = true;
-    pthread_mutex_lock(&t->lock);
-    t->wait_wanted = true;
-    pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->lock);
+    int64_t due_ms = INT64_MAX;
+    if (t->stopped || t->rest_ms > 0)
+        return;
+    for (size_t i = 0; i < t->count; i++)
+        if (!t->stalls[i].look && &t->stalls[i] != t->at && t->stalls[i].due_ms < due_ms)
+            due_ms = t->stalls[i].due_ms;
+    if (due_ms < INT64_MAX)
+        alarm_set(t->worker->alarms, &t->alarm, due_ms - clock_mono_ms(), ring);
 }
+
+static void ring(struct alarm *alarm)
+{
+    struct taker *t = of_alarm(alarm);
+    int64_t now_ms = clock_mono_ms();
+    for (size_t i = 0; i < t->count; i++)
+        if (t->stalls[i].due_ms <= now_ms)
+            t->stalls[i].look = true;
+    set_alarm(t);
+}
+
+static bool belongs(const struct stall *s, struct span key)
+{
+    for (size_t i = 0; i < s->key_count; i++)
+        if (key.len >= s->keys[i].len && memcmp(key.s, s->keys[i].s, s->keys[i].len) == 0)
+            return true;
+    return false;
+}
+
+void taker_wake(struct taker *t, struct span key)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (!key.s || belongs(&t->stalls[i], key)) {
+            t->stalls[i].look = true;
+            t->stalls[i].empty = false;
+        }
+}
+
+/* --- looking --- */
 
 static void take(struct app *app, void *ctx)
 {
     struct taker *t = ctx;
-    t->take_err = (struct err)ERR_INIT;
-    t->taken = job_take(app, t->queue, t->worker->id, t->jobs, t->wanted, &t->take_err);
+    t->err = (struct err)ERR_INIT;
+    t->taken = job_take(app, &t->take, &t->err);
+}
+
+/* Something is wrong with this queue alone: the others go on. */
+static void give_up(struct taker *t, struct stall *s)
+{
+    if (!s->broken)
+        log_error("nothing can be taken from the queue %s: %s", s->queue, t->err.text);
+    s->broken = true;
+    s->look = false;
+    s->due_ms = clock_mono_ms() + t->sleep_ms;
+}
+
+static void took_from(struct taker *t, struct stall *s)
+{
+    int64_t wait_ms = t->take.next_ms >= 0 && !t->take.paused ? t->take.next_ms + EARLY_MS : t->sleep_ms;
+    s->broken = false;
+    s->due_ms = clock_mono_ms() + (wait_ms < t->sleep_ms ? wait_ms : t->sleep_ms);
+    if ((size_t)t->taken == t->take.max)
+        s->look = true;
+    s->empty = t->taken == 0 && !s->look;
+}
+
+/* Also when it was stopped meanwhile: they are ours. But whoever stood still for longer than a lease has lost them, without
+ * having begun any. */
+static void begin(struct taker *t)
+{
+    bool late = clock_mono_ms() - t->began_ms >= JOB_LEASE_MS;
+    for (int i = 0; i < t->taken; i++)
+        if (late)
+            job_clear(&t->jobs[i]);
+        else
+            carry_start(t->worker, &t->jobs[i]);
 }
 
 static void took(void *ctx)
 {
     struct taker *t = ctx;
     struct worker *w = t->worker;
+    struct stall *s = t->at;
     t->taking = false;
-    w->taking -= t->wanted;
-    t->found_nothing = t->taken == 0;
+    t->at = NULL;
+    w->taking -= t->take.max;
     if (w->jobs_left > 0 && t->taken > 0)
         w->jobs_left -= t->taken;
-    for (int i = 0; i < t->taken; i++) /* also when it was stopped meanwhile: they are ours */
-        carry_start(w, &t->jobs[i]);
-    if (t->taken < 0) {
-        rest(t, &t->take_err);
-    } else {
+    begin(t);
+    if (t->taken >= 0) {
         worker_redis_answered(w);
         t->rest_ms = 0;
-        if (!t->stopped && worker_room(w) > 0 && (size_t)t->taken == t->wanted)
-            taker_look(t);
-        else if (!t->stopped && worker_room(w) > 0 && !t->waiting)
-            start_waiting(t);
+        took_from(t, s);
+    } else if (t->err.kind == ERR_AWAY || t->err.kind == ERR_FULL) {
+        s->look = true;
+        rest(t);
+    } else {
+        give_up(t, s);
     }
+    set_alarm(t);
     worker_settled(w);
 }
 
-void taker_look(struct taker *t)
+/* Room is shared among the queues that may have something. */
+static size_t share(const struct taker *t, size_t room)
 {
-    size_t room = worker_room(t->worker);
-    if (t->stopped || t->taking || room == 0)
-        return;
-    uv_timer_stop(&t->rest);
+    size_t looking = 0;
+    for (size_t i = 0; i < t->count; i++)
+        looking += t->stalls[i].look;
+    size_t each = looking > 1 ? (room + looking - 1) / looking : room;
+    return each < JOB_BATCH ? each : JOB_BATCH;
+}
+
+static void start(struct taker *t, struct stall *s, size_t room)
+{
+    t->take = (struct job_take){ .queue = s->queue,
+                                 .worker_id = t->worker->id,
+                                 .limits = t->limits,
+                                 .limit_count = t->limit_count,
+                                 .jobs = t->jobs,
+                                 .max = share(t, room),
+                                 .next_ms = -1 };
     t->taking = true;
-    t->found_nothing = false;
-    t->wanted = room < TAKE_MAX ? room : TAKE_MAX;
-    t->worker->taking += t->wanted;
+    t->began_ms = clock_mono_ms();
+    t->at = s;
+    s->look = s->empty = false;
+    t->worker->taking += t->take.max;
     pool_run(t->worker->pool, take, took, t);
 }
 
-void taker_kick(struct taker *t)
+void taker_turn(struct taker *t)
 {
-    if (!t->waiting && !uv_is_active((uv_handle_t *)&t->rest))
-        taker_look(t);
+    size_t room = worker_room(t->worker);
+    if (t->stopped || t->taking || room == 0 || (t->rest_ms > 0 && alarm_is_set(&t->alarm)))
+        return;
+    for (size_t i = 0; i < t->count; i++) {
+        struct stall *s = &t->stalls[(t->turn + i) % t->count];
+        if (!s->look)
+            continue;
+        t->turn = (t->turn + i + 1) % t->count;
+        start(t, s, room);
+        return;
+    }
 }
 
 bool taker_found_nothing(const struct taker *t)
 {
-    return t->found_nothing;
-}
-
-static void ended(struct taker *t)
-{
-    pthread_join(t->thread, NULL);
-    uv_close((uv_handle_t *)&t->told, NULL);
-    uv_close((uv_handle_t *)&t->rest, NULL);
-}
-
-static void told(uv_async_t *async)
-{
-    struct taker *t = async->data;
-    pthread_mutex_lock(&t->lock);
-    bool over = t->ended, done = !t->wait_wanted;
-    int waited = t->waited;
-    struct err err = t->wait_err;
-    pthread_mutex_unlock(&t->lock);
-    if (over)
-        ended(t);
-    if (over || t->stopped || !t->waiting || !done)
-        return;
-    t->waiting = false;
-    if (waited < 0)
-        rest(t, &err);
-    else
-        taker_look(t);
-}
-
-struct taker *taker_new(struct worker *w, const char *queue)
-{
-    struct taker *t = xcalloc(1, sizeof *t);
-    t->worker = w;
-    t->queue = queue;
-    t->sleep_ms = (int)settings_int(w->house->settings, OPT_WORKER_SLEEP) * 1000;
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->changed, NULL);
-    uv_timer_init(&w->loop, &t->rest);
-    uv_async_init(&w->loop, &t->told, told);
-    t->rest.data = t->told.data = t;
-    if (pthread_create(&t->thread, NULL, wait_thread, t) != 0) {
-        log_error("no thread can be started to wait for the queue %s; the system's limit of threads is too low", queue);
-        exit(71);
-    }
-    return t;
+    for (size_t i = 0; i < t->count; i++)
+        if (!t->stalls[i].empty)
+            return false;
+    return true;
 }
 
 void taker_stop(struct taker *t)
 {
-    if (t->stopped)
-        return;
     t->stopped = true;
-    uv_timer_stop(&t->rest);
-    pthread_mutex_lock(&t->lock);
-    t->stop = true;
-    pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->lock);
+    alarm_stop(t->worker->alarms, &t->alarm);
+}
+
+/* --- the whole --- */
+
+const char **taker_keys(const struct taker *t, size_t *count)
+{
+    const char **keys = xcalloc(t->count * JOB_WAKE_KEYS, sizeof *keys);
+    *count = 0;
+    for (size_t i = 0; i < t->count; i++)
+        for (size_t k = 0; k < t->stalls[i].key_count; k++)
+            keys[(*count)++] = t->stalls[i].keys[k].s;
+    return keys;
+}
+
+static void read_limits(struct taker *t, const struct job_types *types)
+{
+    size_t count = types ? job_types_count(types) : 0;
+    t->limits = xcalloc(count + 1, sizeof *t->limits);
+    for (size_t i = 0; i < count; i++)
+        if (job_types_at(types, i)->limit.type)
+            t->limits[t->limit_count++] = job_types_at(types, i)->limit;
+}
+
+struct taker *taker_new(struct worker *w)
+{
+    struct taker *t = xcalloc(1, sizeof *t);
+    t->worker = w;
+    t->sleep_ms = settings_int(w->house->settings, OPT_WORKER_SLEEP) * 1000;
+    t->count = w->options->queue_count;
+    t->stalls = xcalloc(t->count, sizeof *t->stalls);
+    for (size_t i = 0; i < t->count; i++) {
+        struct stall *s = &t->stalls[i];
+        s->queue = w->options->queues[i];
+        s->key_count = job_wake_keys(w->house, s->queue, s->keys);
+        s->look = true;
+    }
+    read_limits(t, w->house->job_types);
+    return t;
 }
 
 void taker_free(struct taker *t)
 {
     if (!t)
         return;
-    pthread_mutex_destroy(&t->lock);
-    pthread_cond_destroy(&t->changed);
+    free(t->stalls);
+    free(t->limits);
     free(t);
 }

@@ -8,6 +8,7 @@
 #include "net/http.h"
 #include "worker/carry.h"
 #include "worker/feed.h"
+#include "worker/finisher.h"
 #include "worker/taker.h"
 #include "worker/upkeep.h"
 
@@ -45,19 +46,26 @@ static void goodbye(struct app *app, void *ctx)
 static void gone(void *ctx)
 {
     struct worker *w = ctx;
-    upkeep_stop(w->upkeep);
+    uv_handle_t *const handles[] = { (uv_handle_t *)&w->on_term,     (uv_handle_t *)&w->on_int,
+                                     (uv_handle_t *)&w->max_timer,   (uv_handle_t *)&w->drain_timer,
+                                     (uv_handle_t *)&w->once_timer,  (uv_handle_t *)&w->turn };
     feed_close(w->feed);
     http_free(w->shop.http);
-    uv_close((uv_handle_t *)&w->on_term, NULL);
-    uv_close((uv_handle_t *)&w->on_int, NULL);
-    uv_close((uv_handle_t *)&w->max_timer, NULL);
-    uv_close((uv_handle_t *)&w->drain_timer, NULL);
+    alarms_close(w->alarms);
+    for (size_t i = 0; i < ARRAY_LEN(handles); i++)
+        uv_close(handles[i], NULL);
+}
+
+/* No beat is under way any more that could bring its entry back. */
+static void say_goodbye(struct worker *w)
+{
+    pool_run(w->pool, goodbye, gone, w);
 }
 
 static void leave(struct worker *w)
 {
     w->phase = WORKER_IS_LEAVING;
-    pool_run(w->pool, goodbye, gone, w);
+    upkeep_stop(w->upkeep, say_goodbye);
 }
 
 /* --- stopping --- */
@@ -79,8 +87,7 @@ void worker_stop(struct worker *w, const char *why)
         return;
     log_info("stopping: %s; %zu job(s) are still running", why, w->running);
     w->phase = WORKER_IS_DRAINING;
-    for (size_t i = 0; i < w->options->queue_count; i++)
-        taker_stop(w->takers[i]);
+    taker_stop(w->taker);
     worker_settled(w);
 }
 
@@ -111,14 +118,26 @@ static void start_giving_back(struct worker *w, int64_t after_ms)
     uv_timer_start(&w->drain_timer, give_back, (uint64_t)after_ms, GIVE_BACK_LOOK_MS);
 }
 
+static void stop_within(struct worker *w, const char *why, int64_t drain_ms)
+{
+    worker_stop(w, why);
+    if (w->phase != WORKER_IS_LEAVING)
+        start_giving_back(w, drain_ms);
+}
+
+void worker_stop_gently(struct worker *w, const char *why)
+{
+    if (w->phase == WORKER_IS_WORKING)
+        stop_within(w, why, settings_int(w->house->settings, OPT_WORKER_DRAIN) * 1000);
+}
+
 /* The first asks to finish what runs, the second not to wait for it. */
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct worker *w = handle->data;
     w->hurry = uv_is_active((uv_handle_t *)&w->drain_timer);
-    worker_stop(w, signum == SIGINT ? "SIGINT" : "SIGTERM");
-    if (w->phase != WORKER_IS_LEAVING)
-        start_giving_back(w, w->hurry ? 0 : settings_int(w->house->settings, OPT_WORKER_DRAIN) * 1000);
+    stop_within(w, signum == SIGINT ? "SIGINT" : "SIGTERM",
+                w->hurry ? 0 : settings_int(w->house->settings, OPT_WORKER_DRAIN) * 1000);
 }
 
 static void on_max_time(uv_timer_t *timer)
@@ -126,30 +145,33 @@ static void on_max_time(uv_timer_t *timer)
     worker_stop(timer->data, "its time is over");
 }
 
-/* Everything ready has been carried out: is there more? Stops when no queue has any. */
-static bool is_empty(struct worker *w)
+/* --once: as long as --sleep there was no job for it. */
+static void on_once_timer(uv_timer_t *timer)
 {
-    bool empty = w->running == 0 && w->taking == 0;
-    for (size_t i = 0; i < w->options->queue_count; i++)
-        empty = empty && taker_found_nothing(w->takers[i]);
-    return empty;
+    struct worker *w = timer->data;
+    if (w->running == 0 && w->taking == 0 && !w->redis_away && w->jobs_left > 0)
+        worker_stop(w, "no job came");
+}
+
+static bool is_idle(const struct worker *w)
+{
+    return w->running == 0 && w->taking == 0;
 }
 
 void worker_settled(struct worker *w)
 {
-    if (w->phase == WORKER_IS_WORKING && w->jobs_left == 0 && w->running == 0 && w->taking == 0)
+    if (w->phase == WORKER_IS_WORKING && w->jobs_left == 0 && is_idle(w))
         worker_stop(w, "it has done its number of jobs");
-    else if (w->phase == WORKER_IS_WORKING && w->options->stop_when_empty && is_empty(w))
+    else if (w->phase == WORKER_IS_WORKING && w->options->stop_when_empty && is_idle(w) && taker_found_nothing(w->taker))
         worker_stop(w, "the queues are empty");
-    else if ((w->phase == WORKER_IS_DRAINING || w->phase == WORKER_IS_GIVING_BACK) && w->running == 0 && w->taking == 0)
+    else if ((w->phase == WORKER_IS_DRAINING || w->phase == WORKER_IS_GIVING_BACK) && is_idle(w))
         leave(w);
 }
 
 void worker_job_ended(struct worker *w)
 {
-    bool last = w->options->stop_when_empty && w->running == 0;
-    for (size_t i = 0; i < w->options->queue_count && w->phase == WORKER_IS_WORKING; i++)
-        (last ? taker_look : taker_kick)(w->takers[i]);
+    if (w->options->stop_when_empty && w->running == 0)
+        taker_wake(w->taker, (struct span){ NULL, 0 }); /* it may have left others behind */
     worker_settled(w);
 }
 
@@ -172,6 +194,32 @@ static char *read_api_url(const struct settings *s)
     return url;
 }
 
+static void turn(uv_prepare_t *prepare)
+{
+    struct worker *w = prepare->data;
+    finisher_turn(w->finisher);
+    taker_turn(w->taker);
+}
+
+static void start_handles(struct worker *w)
+{
+    const struct settings *s = w->house->settings;
+    uint64_t sleep_ms = (uint64_t)settings_int(s, OPT_WORKER_SLEEP) * 1000;
+    uv_signal_init(&w->loop, &w->on_term);
+    uv_signal_init(&w->loop, &w->on_int);
+    uv_timer_init(&w->loop, &w->max_timer);
+    uv_timer_init(&w->loop, &w->drain_timer);
+    uv_timer_init(&w->loop, &w->once_timer);
+    uv_prepare_init(&w->loop, &w->turn);
+    w->on_term.data = w->on_int.data = w->max_timer.data = w->drain_timer.data = w->once_timer.data = w->turn.data = w;
+    uv_signal_start(&w->on_term, on_signal, SIGTERM);
+    uv_signal_start(&w->on_int, on_signal, SIGINT);
+    uv_timer_start(&w->max_timer, on_max_time, (uint64_t)settings_int(s, OPT_WORKER_MAX_TIME) * 1000, 0);
+    if (w->options->once)
+        uv_timer_start(&w->once_timer, on_once_timer, sleep_ms, 100);
+    uv_prepare_start(&w->turn, turn);
+}
+
 static void begin(struct worker *w)
 {
     const struct settings *s = w->house->settings;
@@ -182,22 +230,13 @@ static void begin(struct worker *w)
     int64_t max_jobs = settings_int(s, OPT_WORKER_MAX_JOBS);
     w->jobs_left = w->options->once ? 1 : max_jobs > 0 ? max_jobs : -1;
     w->pool = pool_new(&w->loop, w->house);
-    w->shop = (struct workshop){ http_new(&w->loop, 0), w->api_url };
+    w->alarms = alarms_new(&w->loop);
+    w->shop = (struct workshop){ &w->loop, w->pool, http_new(&w->loop, 0), w->api_url };
+    w->taker = taker_new(w);
+    w->finisher = finisher_new(w);
     w->feed = feed_new(w);
     w->upkeep = upkeep_new(w);
-    uv_signal_init(&w->loop, &w->on_term);
-    uv_signal_init(&w->loop, &w->on_int);
-    uv_timer_init(&w->loop, &w->max_timer);
-    uv_timer_init(&w->loop, &w->drain_timer);
-    w->on_term.data = w->on_int.data = w->max_timer.data = w->drain_timer.data = w;
-    uv_signal_start(&w->on_term, on_signal, SIGTERM);
-    uv_signal_start(&w->on_int, on_signal, SIGINT);
-    uv_timer_start(&w->max_timer, on_max_time, (uint64_t)settings_int(s, OPT_WORKER_MAX_TIME) * 1000, 0);
-    w->takers = xcalloc(w->options->queue_count, sizeof *w->takers);
-    for (size_t i = 0; i < w->options->queue_count; i++)
-        w->takers[i] = taker_new(w, w->options->queues[i]);
-    for (size_t i = 0; i < w->options->queue_count; i++)
-        taker_look(w->takers[i]);
+    start_handles(w);
     log_info("worker %s: up to %zu jobs at once, bots at %s", w->id, w->concurrency, w->api_url);
 }
 
@@ -209,9 +248,8 @@ int worker_run(const struct house *house, const struct worker_options *options, 
         return err_set(err, ERR_FAILED, "The event loop cannot be started: %s.", uv_strerror(failed));
     begin(&w);
     uv_run(&w.loop, UV_RUN_DEFAULT);
-    for (size_t i = 0; i < options->queue_count; i++)
-        taker_free(w.takers[i]);
-    free(w.takers);
+    taker_free(w.taker);
+    finisher_free(w.finisher);
     upkeep_free(w.upkeep);
     pool_free(w.pool);
     free(w.api_url);

@@ -1,20 +1,22 @@
 /* worker.h: one worker: what its parts share, and its life.
  *
- *   WORKING ---- SIGTERM, SIGINT, --max-time, --max-jobs, --once, --stop-when-empty --> DRAINING
+ *   WORKING ---- SIGTERM, SIGINT, `peygir queue restart`,
+ *                --max-time, --max-jobs, --once, --stop-when-empty -------------------> DRAINING
  *   DRAINING --- a second signal, or the drain's end (a held code: its expiry) -------> GIVING_BACK
  *   DRAINING or GIVING_BACK --- nothing runs any more --------------------------------> LEAVING
  *   GIVING_BACK --- Redis has not taken it for 5 s -----------------------------------> LEAVING
  *
  *   WORKING      takes jobs while there is room
- *   DRAINING     takes no more and finishes what runs; only a signal sets an end to that
+ *   DRAINING     takes no more and finishes what runs; only a signal or a restart sets an end to that
  *   GIVING_BACK  ends the calls and gives the jobs back
  *   LEAVING      says goodbye to the others, and the loop runs out
  *
- * Everything here and in carry.h, feed.h, taker.h, upkeep.h belongs to the loop's thread. */
+ * Everything here and in the headers of its parts belongs to the loop's thread. */
 #ifndef PEYGIR_WORKER_H
 #define PEYGIR_WORKER_H
 
 #include "core/app.h"
+#include "worker/alarm.h"
 #include "worker/handler.h"
 #include "worker/leg.h"
 #include "worker/pool.h"
@@ -23,13 +25,14 @@
 
 struct carry;
 struct feed;
+struct finisher;
 struct taker;
 struct upkeep;
 
 enum worker_phase { WORKER_IS_WORKING, WORKER_IS_DRAINING, WORKER_IS_GIVING_BACK, WORKER_IS_LEAVING };
 
 struct worker_options {
-    char **queues; /* the most urgent first; borrowed */
+    char **queues; /* borrowed */
     size_t queue_count;
     bool once, stop_when_empty;
 };
@@ -43,9 +46,11 @@ struct worker {
     struct policy policy;
     struct workshop shop;
     struct pool *pool;
+    struct alarms *alarms;
     struct feed *feed;
     struct upkeep *upkeep;
-    struct taker **takers; /* one a queue */
+    struct taker *taker;
+    struct finisher *finisher;
 
     enum worker_phase phase;
     struct carry *first;   /* all that runs */
@@ -56,7 +61,8 @@ struct worker {
     int64_t redis_failed_ms; /* monotonic; when it last failed */
 
     uv_signal_t on_term, on_int;
-    uv_timer_t max_timer, drain_timer;
+    uv_timer_t max_timer, drain_timer, once_timer;
+    uv_prepare_t turn;     /* before the loop waits: what this turn brought together goes out */
     bool hurry;            /* a second signal came */
     int64_t give_up_ms;    /* monotonic; GIVING_BACK: leave then */
 };
@@ -67,6 +73,8 @@ int worker_run(const struct house *house, const struct worker_options *options, 
 /* How many more jobs may be taken now. */
 size_t worker_room(const struct worker *w);
 void worker_stop(struct worker *w, const char *why);
+/* As with a first SIGTERM: what runs has until the drain's end. */
+void worker_stop_gently(struct worker *w, const char *why);
 /* A job has ended: there is room for another. */
 void worker_job_ended(struct worker *w);
 /* A job or a take has ended: is the worker's life over? */

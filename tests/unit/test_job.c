@@ -1,115 +1,32 @@
-/* test_job.c: a queue that loses nothing (contract 4.2). */
+/* test_job.c: pushing jobs and counting them (contract 4.2). */
 #include "tests/unit/unit.h"
 
-#include "base/clock.h"
 #include "core/fleet.h"
 #include "core/job.h"
 #include "core/keys.h"
 #include "core/stats.h"
-#include "tests/unit/jobhouse.h"
+#include "tests/unit/jobkit.h"
 
-#include <pthread.h>
-
-#define LIST "peygir:task:queue"
-#define ACTIVE "peygir:task:active"
-#define DELAYED "peygir:task:delayed"
-#define DATA(id) "peygir:task:data:" id
-#define HASH "req_0123456789ABCDEFGHJKMNPQRS"
-
-static struct app first, second; /* two connections: two workers */
-
-static int open_house(void **state)
-{
-    (void)state;
-    house_start();
-    house_enter(0);
-    app_open(&first, &house);
-    app_open(&second, &house);
-    return 0;
-}
-
-static int close_house(void **state)
-{
-    (void)state;
-    app_close(&first);
-    app_close(&second);
-    house_leave();
-    house_stop();
-    return 0;
-}
-
-static int empty(void **state)
-{
-    (void)state;
-    REDIS_RUN("CONFIG", "SET", "maxmemory", "0");
-    server_flush();
-    return 0;
-}
-
-static void push(const char *id)
-{
-    struct err err = ERR_INIT;
-
-    assert_int_equal(job_push(&first, &(struct job_new){ .id = id, .type = "service" }, &err), 1);
-}
-
-/* Take one; its run. 0: there was none. */
-static int64_t take(struct app *app, const char *id)
-{
-    struct err err = ERR_INIT;
-    struct job job;
-    int64_t run = 0;
-    int n = job_take(app, NULL, app == &first ? "one" : "two", &job, 1, &err);
-
-    assert_true(n >= 0);
-    if (n > 0) {
-        if (id)
-            assert_string_equal(job.id, id);
-        run = job.run;
-        job_clear(&job);
-    }
-    return run;
-}
-
-static int finish(struct app *app, const char *id, int64_t run, enum job_outcome outcome)
-{
-    struct err err = ERR_INIT;
-
-    return job_finish(app, NULL, id, run, outcome, NULL, &err);
-}
-
-/* What a dead worker leaves: a lease that ran out. */
-static void let_lease_run_out(const char *id)
-{
-    REDIS_RUN("ZADD", ACTIVE, "XX", "1", id);
-}
-
-static int recover(void)
-{
-    struct err err = ERR_INIT;
-
-    return job_recover(&second, NULL, &err);
-}
-
-/* --- pushing and taking --- */
+/* --- pushing one --- */
 
 static void a_pushed_job_is_taken_once_with_all_it_was_given(void **state)
 {
     const struct job_new given = { .id = HASH ".2", .type = "service", .payload = "{\"a\":[]}", .request_hash = HASH,
                                    .user_id = "7", .call = "resend-otp", .code = 2, .run = 4, .max_attempts = 5,
-                                   .timeout_s = 60 };
-    struct err err = ERR_INIT;
+                                   .timeout_s = 60, .backoff = "10,60", .parent = "p" };
     struct job job;
 
     (void)state;
-    assert_int_equal(job_push(&first, &given, &err), 1);
-    assert_int_equal(job_take(&second, "task", "two", &job, 1, &err), 1);
+    assert_int_equal(push_job(&given), JOB_PUSHED);
+    job = take_job(&second);
     assert_string_equal(job.queue, "task");
     assert_string_equal(job.id, given.id);
     assert_string_equal(job.type, given.type);
     assert_string_equal(job.payload, given.payload);
     assert_string_equal(job.request_hash, given.request_hash);
+    assert_string_equal(job.user_id, "7");
     assert_string_equal(job.call, given.call);
+    assert_string_equal(job.backoff, "10,60");
     assert_int_equal(job.code, 2);
     assert_int_equal(job.run, 5);
     assert_int_equal(job.attempts, 0);
@@ -120,10 +37,22 @@ static void a_pushed_job_is_taken_once_with_all_it_was_given(void **state)
     assert_int_equal(take(&first, NULL), 0);
     assert_redis("processing", "HGET", DATA(HASH ".2"), "status");
     assert_redis("two", "HGET", DATA(HASH ".2"), "worker_id");
-    assert_redis("7", "HGET", DATA(HASH ".2"), "user_id");
+    assert_redis("p", "HGET", DATA(HASH ".2"), "parent");
 }
 
-static void taking_renewing_and_ending_a_job_are_one_round_trip_each(void **state)
+static void a_job_of_ours_without_a_payload_has_an_empty_object(void **state)
+{
+    struct job job;
+
+    (void)state;
+    assert_int_equal(push_job(&(struct job_new){ .id = "a", .parent = "p" }), JOB_PUSHED);
+    job = take_job(&first);
+    assert_string_equal(job.type, "default");
+    assert_string_equal(job.payload, "{}");
+    job_clear(&job);
+}
+
+static void pushing_taking_renewing_and_ending_a_job_are_one_round_trip_each(void **state)
 {
     struct err err = ERR_INIT;
     struct job_ref ref = { .queue = NULL, .id = "a", .run = 1 };
@@ -132,504 +61,221 @@ static void taking_renewing_and_ending_a_job_are_one_round_trip_each(void **stat
 
     (void)state;
     for (int round = 0; round < 2; round++) { /* in the first the scripts are loaded */
-        push(ref.id);
         before = redis_round_trips(first.redis);
+        push(ref.id);
         assert_int_equal(take(&first, ref.id), 1);
         assert_int_equal(job_renew(&first, &ref, hashes, 1, &err), 0);
+        assert_int_equal(job_progress(&first, NULL, ref.id, 1, 5, "m", &err), 1);
         assert_int_equal(finish(&first, ref.id, 1, JOB_COMPLETED), 1);
         ref.id = "b";
     }
-    assert_int_equal(redis_round_trips(first.redis) - before, 3);
+    assert_int_equal(redis_round_trips(first.redis) - before, 5);
 }
 
 static void a_job_of_an_id_that_exists_is_not_pushed_again(void **state)
 {
-    struct err err = ERR_INIT;
-    const struct job_new again = { .id = "a", .type = "service" };
+    const struct job_new again_a = { .id = "a", .type = "service", .delay_ms = 5, .unique_key = "k" };
 
     (void)state;
     push("a");
-    assert_int_equal(job_push(&second, &again, &err), 0);
-    assert_redis("1", "LLEN", LIST);
+    assert_int_equal(push_job(&again_a), JOB_EXISTS);
+    assert_string_equal(place_of("a"), "queue");
     assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(job_push(&second, &again, &err), 0);
-    assert_redis("0", "LLEN", LIST);
+    assert_int_equal(push_job(&again_a), JOB_EXISTS);
+    assert_string_equal(place_of("a"), "active");
     assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 1);
-    assert_int_equal(job_push(&second, &again, &err), 0);
-    assert_redis("0", "LLEN", LIST);
+    assert_int_equal(push_job(&again_a), JOB_EXISTS);
+    assert_string_equal(place_of("a"), "");
     assert_redis("1", "GET", "peygir:stats:tasks:total");
-}
-
-static void jobs_are_taken_in_the_order_they_came(void **state)
-{
-    struct err err = ERR_INIT;
-    struct job jobs[3];
-
-    (void)state;
-    push("a");
-    push("b");
-    push("c");
-    assert_int_equal(job_take(&first, NULL, "one", jobs, 2, &err), 2);
-    assert_string_equal(jobs[0].id, "a");
-    assert_string_equal(jobs[1].id, "b");
-    job_clear(&jobs[0]);
-    job_clear(&jobs[1]);
-    assert_int_equal(take(&second, "c"), 1);
-}
-
-enum { MANY = 300 };
-struct taker {
-    struct app *app;
-    int taken, wrong;
-};
-
-static void *take_until_empty(void *arg)
-{
-    struct taker *t = arg;
-    struct job jobs[4];
-    struct err err = ERR_INIT;
-    int n;
-
-    while ((n = job_take(t->app, NULL, "thread", jobs, 4, &err)) > 0)
-        for (int i = 0; i < n; i++) {
-            t->taken++;
-            t->wrong += jobs[i].run != 1;
-            job_clear(&jobs[i]);
-        }
-    t->wrong += n < 0;
-    return NULL;
-}
-
-static void two_workers_at_once_never_get_the_same_run(void **state)
-{
-    struct taker one = { .app = &first }, two = { .app = &second };
-    pthread_t thread;
-
-    (void)state;
-    for (int i = 0; i < MANY; i++) {
-        char id[16];
-        snprintf(id, sizeof(id), "j%d", i);
-        push(id);
-    }
-    assert_int_equal(pthread_create(&thread, NULL, take_until_empty, &two), 0);
-    take_until_empty(&one);
-    pthread_join(thread, NULL);
-    assert_int_equal(one.wrong + two.wrong, 0);
-    assert_int_equal(one.taken + two.taken, MANY);
-    assert_int_equal(REDIS_NUMBER("ZCARD", ACTIVE), MANY);
-}
-
-static void an_id_that_is_listed_twice_runs_once(void **state)
-{
-    (void)state;
-    push("a");
-    REDIS_RUN("LPUSH", LIST, "a");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(take(&second, NULL), 0);
-    REDIS_RUN("LPUSH", LIST, "a");
-    assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 1);
-    assert_int_equal(take(&second, NULL), 0);
-    assert_redis("completed", "HGET", DATA("a"), "status");
-}
-
-static void a_cancelled_job_is_skipped(void **state)
-{
-    (void)state;
-    push("a");
-    push("b");
-    REDIS_RUN("HSET", DATA("a"), "status", "cancelled");
-    assert_int_equal(take(&first, "b"), 1);
-    assert_redis("0", "LLEN", LIST);
-    assert_redis("cancelled", "HGET", DATA("a"), "status");
-}
-
-/* --- other people's clients --- */
-
-static void a_job_put_there_by_a_snippet_is_carried_out(void **state)
-{
-    struct err err = ERR_INIT;
-    struct job job;
-
-    (void)state;
-    REDIS_RUN("LPUSH", LIST, "t-1");
-    REDIS_RUN("HSET", DATA("t-1"), "user_id", "u1", "file_id", "f\"1", "status", "pending", "priority", "5",
-              "created_at", "1700000000000");
-    assert_int_equal(job_take(&first, NULL, "one", &job, 1, &err), 1);
-    assert_string_equal(job.type, "default");
-    assert_string_equal(job.payload, "{\"file_id\":\"f\\\"1\"}");
-    assert_int_equal(job.run, 1);
-    assert_int_equal(job.created_ms, 1700000000000);
-    job_clear(&job);
-}
-
-static void a_payload_that_is_not_json_is_handed_on_as_a_string(void **state)
-{
-    struct err err = ERR_INIT;
-    struct job job;
-
-    (void)state;
-    REDIS_RUN("HSET", DATA("t-1"), "payload", "{oops");
-    REDIS_RUN("LPUSH", LIST, "t-1");
-    assert_int_equal(job_take(&first, NULL, "one", &job, 1, &err), 1);
-    assert_string_equal(job.payload, "\"{oops\"");
-    job_clear(&job);
-}
-
-static void a_listed_id_without_data_gets_data_of_type_default(void **state)
-{
-    struct err err = ERR_INIT;
-    struct job job;
-
-    (void)state;
-    REDIS_RUN("LPUSH", LIST, "bare");
-    assert_int_equal(job_take(&first, NULL, "one", &job, 1, &err), 1);
-    assert_string_equal(job.type, "default");
-    assert_string_equal(job.payload, "{}");
-    assert_true(job.created_ms > 0);
-    job_clear(&job);
-    assert_redis("default", "HGET", DATA("bare"), "type");
-}
-
-static void a_key_of_another_kind_in_a_jobs_place_stops_nothing(void **state)
-{
-    (void)state;
-    REDIS_RUN("SET", DATA("odd"), "text");
-    REDIS_RUN("LPUSH", LIST, "odd");
-    push("a");
-    assert_int_equal(take(&first, "a"), 1);
-}
-
-/* --- death, fencing, giving back --- */
-
-static void a_dead_workers_job_runs_elsewhere_and_counts_a_death(void **state)
-{
-    struct err err = ERR_INIT;
-    struct job job;
-
-    (void)state;
-    push("a");
-    push("b");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(recover(), 0);
-    let_lease_run_out("a");
-    assert_int_equal(recover(), 1);
-    assert_int_equal(recover(), 0);
-    assert_int_equal(job_take(&second, NULL, "two", &job, 1, &err), 1);
-    assert_string_equal(job.id, "a");
-    assert_int_equal(job.run, 2);
-    assert_int_equal(job.deaths, 1);
-    assert_int_equal(job.attempts, 0);
-    job_clear(&job);
-}
-
-static void an_old_run_changes_nothing(void **state)
-{
-    struct err err = ERR_INIT;
-    struct job_ref ref = { .id = "a", .run = 1 };
-
-    (void)state;
-    push("a");
-    assert_int_equal(take(&first, "a"), 1);
-    let_lease_run_out("a");
-    assert_int_equal(recover(), 1);
-    assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 0); /* even before somebody else has it */
-    assert_int_equal(take(&second, "a"), 2);
-    assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 0);
-    assert_int_equal(job_retry(&first, NULL, "a", 1, 0, NULL, &err), 0);
-    assert_int_equal(job_give_back(&first, NULL, "a", 1, &err), 0);
-    assert_int_equal(job_renew(&first, &ref, NULL, 1, &err), 0);
-    assert_true(ref.lost);
-    assert_redis("processing", "HGET", DATA("a"), "status");
-    assert_int_equal(finish(&second, "a", 2, JOB_COMPLETED), 1);
-    assert_int_equal(finish(&second, "a", 2, JOB_COMPLETED), 0);
-}
-
-static void a_lease_of_a_job_that_is_gone_is_only_removed(void **state)
-{
-    (void)state;
-    REDIS_RUN("ZADD", ACTIVE, "1", "gone");
-    assert_int_equal(recover(), 0);
-    assert_redis("0", "ZCARD", ACTIVE);
-    assert_redis("0", "LLEN", LIST);
+    assert_redis("0", "EXISTS", "peygir:task:unique:k");
 }
 
 static void a_job_whose_lease_entry_vanished_is_found_by_a_push(void **state)
 {
-    struct err err = ERR_INIT;
-
     (void)state;
     push("a");
-    assert_int_equal(take(&first, "a"), 1);
+    push_ranked("b", 8);
+    assert_string_equal(take_ids(&first, 2), "b a");
     REDIS_RUN("DEL", ACTIVE);
-    assert_int_equal(job_push(&second, &(struct job_new){ .id = "a" }, &err), 0);
+    assert_int_equal(push_job(&(struct job_new){ .id = "a" }), JOB_EXISTS);
+    assert_int_equal(push_job(&(struct job_new){ .id = "b" }), JOB_EXISTS);
+    assert_string_equal(place_of("a"), "queue");
+    assert_string_equal(place_of("b"), "priority");
+    assert_int_equal(take(&second, "b"), 2);
     assert_int_equal(take(&second, "a"), 2);
 }
 
-static void renewing_leases_again_and_keeps_the_request_alive(void **state)
+static void new_ids_are_all_different(void **state)
 {
-    struct err err = ERR_INIT;
-    struct job_ref refs[] = { { .id = "a", .run = 1 }, { .id = "b", .run = 1 }, { .id = "never", .run = 1 },
-                              { .queue = "other", .id = "c", .run = 1 } };
-    const char *hashes[] = { HASH, NULL, NULL, NULL };
+    char one[JOB_ID_SIZE], two[JOB_ID_SIZE];
 
     (void)state;
-    push("a");
-    push("b");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(take(&first, "b"), 1);
-    REDIS_RUN("SET", "local_request:" HASH, "{}", "EX", "5");
-    REDIS_RUN("HSET", "{local_request:" HASH "}:guard", "status", "processing");
-    let_lease_run_out("a");
-    REDIS_RUN("ZREM", ACTIVE, "b");
-    assert_int_equal(job_renew(&first, refs, hashes, ARRAY_LEN(refs), &err), 0);
-    assert_false(refs[0].lost);
-    assert_false(refs[1].lost);
-    assert_true(refs[2].lost);
-    assert_true(refs[3].lost);
-    assert_int_equal(recover(), 0);
-    assert_redis("2", "ZCARD", ACTIVE);
-    assert_true(REDIS_NUMBER("TTL", "local_request:" HASH) > 1000);
-    assert_true(REDIS_NUMBER("TTL", "{local_request:" HASH "}:guard") > 1000);
+    job_new_id(one);
+    job_new_id(two);
+    assert_int_equal(strlen(one), JOB_ID_SIZE - 1);
+    assert_memory_equal(one, "job_", 4);
+    assert_int_equal(strspn(one + 4, "0123456789ABCDEFGHJKMNPQRSTVWXYZ"), 26);
+    assert_string_not_equal(one, two);
 }
 
-static void a_job_that_is_given_back_is_next_and_counts_nothing(void **state)
+static void a_delayed_job_is_not_taken_before_its_time(void **state)
 {
-    struct err err = ERR_INIT;
-    struct job job;
+    int64_t next_ms;
 
     (void)state;
-    push("a");
-    push("b");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(job_give_back(&first, NULL, "a", 1, &err), 1);
-    assert_redis("0", "ZCARD", ACTIVE);
-    assert_redis("pending", "HGET", DATA("a"), "status");
-    assert_int_equal(job_take(&second, NULL, "two", &job, 1, &err), 1);
-    assert_string_equal(job.id, "a");
-    assert_int_equal(job.run, 2);
-    assert_int_equal(job.attempts, 0);
-    assert_int_equal(job.deaths, 0);
-    job_clear(&job);
+    assert_int_equal(push_job(&(struct job_new){ .id = "a", .delay_ms = 60000 }), JOB_PUSHED);
+    assert_int_equal(push_job(&(struct job_new){ .id = "b", .delay_ms = 90000, .priority = 10 }), JOB_PUSHED);
+    assert_string_equal(take_ids_limited(&first, 9, NULL, 0, &next_ms), "");
+    assert_in_range(next_ms, 50000, 60000);
+    assert_string_equal(place_of("a"), "delayed");
+    REDIS_RUN("ZADD", DELAYED, "1", "a", "2", "b");
+    assert_string_equal(take_ids_limited(&first, 1, NULL, 0, &next_ms), "b"); /* it came back to its priority */
+    assert_string_equal(place_of("a"), "queue");
+    assert_string_equal(take_ids_limited(&first, 9, NULL, 0, &next_ms), "a");
+    assert_int_equal(next_ms, -1);
 }
 
-static void a_retried_job_waits_for_its_time_and_counts_an_attempt(void **state)
+/* --- unique keys --- */
+
+static int push_unique(const char *id, int64_t unique_ms, char **other)
 {
     struct err err = ERR_INIT;
-    struct job job;
+
+    return job_push(&first, &(struct job_new){ .id = id, .unique_key = "k", .unique_ms = unique_ms }, other, &err);
+}
+
+static void a_unique_key_holds_while_its_job_waits_or_runs(void **state)
+{
+    char *other = NULL;
 
     (void)state;
-    push("a");
+    assert_int_equal(push_unique("a", 0, NULL), JOB_PUSHED);
+    assert_int_equal(push_unique("b", 0, &other), JOB_NOT_UNIQUE);
+    assert_string_equal(other, "a");
+    free(other);
     assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(job_retry(&first, NULL, "a", 1, 60000, "the bot is away", &err), 1);
-    assert_int_equal(take(&second, NULL), 0);
-    assert_redis("1", "ZCARD", DELAYED);
-    assert_redis("0", "ZCARD", ACTIVE);
-    assert_redis("the bot is away", "HGET", DATA("a"), "error");
-    assert_redis("1", "GET", "peygir:stats:tasks:retried");
+    assert_int_equal(push_unique("b", 0, NULL), JOB_NOT_UNIQUE);
+    assert_int_equal(again(&first, "a", 1, 60000, NULL), 1);
+    assert_int_equal(push_unique("b", 0, NULL), JOB_NOT_UNIQUE);
+    assert_redis("0", "EXISTS", DATA("b"));
+    assert_redis("1", "GET", "peygir:stats:tasks:total");
     REDIS_RUN("ZADD", DELAYED, "1", "a");
-    assert_int_equal(job_take(&second, NULL, "two", &job, 1, &err), 1);
-    assert_int_equal(job.attempts, 1);
-    assert_int_equal(job.run, 2);
-    job_clear(&job);
-    assert_redis("0", "ZCARD", DELAYED);
-    assert_int_equal(job_retry(&second, NULL, "a", 2, 0, NULL, &err), 1);
-    assert_int_equal(take(&first, "a"), 3);
-}
-
-/* --- the end --- */
-
-static void a_completed_job_is_counted_made_small_and_expires(void **state)
-{
-    struct err err = ERR_INIT;
-    struct stats s;
-    struct key daily = key_stats_daily(&house, clock_ms());
-
-    (void)state;
-    assert_int_equal(job_push(&first, &(struct job_new){ .id = "a", .payload = "{\"big\":1}" }, &err), 1);
-    assert_int_equal(take(&first, "a"), 1);
-    REDIS_RUN("HINCRBY", DATA("a"), "started_at", "-5000");
-    assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 1);
-    assert_redis("completed", "HGET", DATA("a"), "status");
-    assert_redis("0", "HEXISTS", DATA("a"), "payload");
-    assert_redis("0", "ZCARD", ACTIVE);
-    assert_in_range(REDIS_NUMBER("TTL", DATA("a")), 86000, 86400);
-    assert_in_range(REDIS_NUMBER("TTL", daily.s), 7770000, 7776000);
-    assert_int_equal(stats_read(&first, &s, &err), 0);
-    assert_int_equal(s.total, 1);
-    assert_int_equal(s.completed, 1);
-    assert_int_equal(s.failed + s.cancelled + s.retried, 0);
-    assert_int_equal(s.today_total, 1);
-    assert_int_equal(s.today_completed, 1);
-    assert_in_range(s.today_average_ms, 5000, 60000);
-}
-
-static void a_failed_job_is_kept_for_seven_days_with_its_error(void **state)
-{
-    struct err err = ERR_INIT;
-    struct stats s;
-
-    (void)state;
-    assert_int_equal(job_push(&first, &(struct job_new){ .id = "a", .payload = "{\"x\":1}" }, &err), 1);
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(job_finish(&first, NULL, "a", 1, JOB_FAILED, "poison", &err), 1);
-    assert_redis("failed", "HGET", DATA("a"), "status");
-    assert_redis("poison", "HGET", DATA("a"), "error");
-    assert_redis("{\"x\":1}", "HGET", DATA("a"), "payload");
-    assert_in_range(REDIS_NUMBER("TTL", DATA("a")), 604000, 604800);
-    assert_redis("1", "ZCARD", "peygir:task:failed");
-    assert_int_equal(stats_read(&first, &s, &err), 0);
-    assert_int_equal(s.failed, 1);
-    assert_int_equal(s.today_failed, 1);
-}
-
-static void a_long_error_is_cut_at_a_character(void **state)
-{
-    struct err err = ERR_INIT;
-    char text[301];
-
-    (void)state;
-    memset(text, 'x', sizeof(text));
-    memcpy(text + 199, "\xd8\xb3", 2); /* one character across the limit */
-    text[300] = '\0';
-    push("a");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(job_finish(&first, NULL, "a", 1, JOB_FAILED, text, &err), 1);
-    assert_redis("199", "HSTRLEN", DATA("a"), "error");
-}
-
-static void a_cancelled_jobs_end_is_counted_as_such(void **state)
-{
-    struct err err = ERR_INIT;
-    struct stats s;
-
-    (void)state;
-    push("a");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(job_finish(&first, NULL, "a", 1, JOB_CANCELLED, "expired", &err), 1);
-    assert_redis("0", "EXISTS", "peygir:task:failed");
-    assert_int_equal(stats_read(&first, &s, &err), 0);
-    assert_int_equal(s.cancelled, 1);
-}
-
-static void the_day_of_the_statistics_is_todays(void **state)
-{
-    struct key daily = key_stats_daily(&house, clock_ms());
-
-    (void)state;
-    push("a");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 1);
-    assert_redis("1", "HGET", daily.s, "tasks_total");
-    assert_redis("1", "HGET", daily.s, "tasks_completed");
-    assert_redis("1", "HEXISTS", daily.s, "processing_ms_sum");
-    assert_redis("1", "HEXISTS", daily.s, "avg_processing_time");
-}
-
-static void both_finished_jobs_of_a_request_take_less_than_900_bytes(void **state)
-{
-    struct err err = ERR_INIT;
-    const struct job_new legs[] = { { .id = HASH, .type = "service", .request_hash = HASH },
-                                    { .id = HASH ".1", .type = "service", .request_hash = HASH, .code = 1, .run = 1 } };
-    char id[64];
-
-    (void)state;
-    REDIS_RUN("CONFIG", "SET", "hash-max-listpack-value", "1024");
-    fleet_new_id(id);
-    for (size_t i = 0; i < ARRAY_LEN(legs); i++) {
-        struct job job;
-        assert_int_equal(job_push(&first, &legs[i], &err), 1);
-        assert_int_equal(job_take(&first, NULL, id, &job, 1, &err), 1);
-        assert_int_equal(job_finish(&first, NULL, job.id, job.run, JOB_COMPLETED, NULL, &err), 1);
-        job_clear(&job);
-    }
-    assert_redis("listpack", "OBJECT", "ENCODING", DATA(HASH));
-    long long bytes = REDIS_NUMBER("MEMORY", "USAGE", DATA(HASH)) + REDIS_NUMBER("MEMORY", "USAGE", DATA(HASH ".1"));
-    print_message("two finished jobs: %lld bytes\n", bytes);
-    assert_true(bytes < 900);
-}
-
-/* --- waiting --- */
-
-static void waiting_sees_a_job_and_pops_nothing(void **state)
-{
-    struct err err = ERR_INIT;
-
-    (void)state;
-    push("a");
-    push("b");
-    assert_int_equal(job_wait(&first, NULL, 60000, &err), 1);
-    assert_redis("2", "LLEN", LIST);
-    assert_redis("a", "LINDEX", LIST, "-1");
-}
-
-static void waiting_for_nothing_ends_when_time_runs_out(void **state)
-{
-    struct err err = ERR_INIT;
-
-    (void)state;
-    assert_int_equal(job_wait(&first, NULL, 5, &err), 0);
-    assert_int_equal(job_wait(&first, NULL, 0, &err), 0);
-}
-
-static void waiting_ends_when_a_delayed_job_is_due(void **state)
-{
-    struct err err = ERR_INIT;
-
-    (void)state;
-    push("a");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(job_retry(&first, NULL, "a", 1, 30, NULL, &err), 1);
-    assert_int_equal(job_wait(&first, NULL, 60000, &err), 1);
     assert_int_equal(take(&first, "a"), 2);
+    assert_int_equal(finish(&first, "a", 2, JOB_FAILED), 1);
+    assert_redis("0", "EXISTS", "peygir:task:unique:k");
+    assert_int_equal(push_unique("b", 0, &other), JOB_PUSHED);
+    assert_null(other);
+    assert_redis("b", "GET", "peygir:task:unique:k");
 }
 
-static void *wait_long(void *arg)
+static void a_unique_key_may_be_long(void **state)
 {
-    struct err err = ERR_INIT;
-    int *rc = arg;
-
-    *rc = job_wait(&second, NULL, 60000, &err);
-    return NULL;
-}
-
-static void a_push_wakes_who_waits(void **state)
-{
-    pthread_t thread;
-    int rc = -1;
+    char key[1001];
+    struct job_new job = { .id = "a", .unique_key = key };
 
     (void)state;
-    assert_int_equal(pthread_create(&thread, NULL, wait_long, &rc), 0);
-    for (bool blocked = false; !blocked;) {
-        char *clients = REDIS_CLI("INFO", "clients");
-        blocked = strstr(clients, "blocked_clients:1") != NULL;
-        free(clients);
-    }
-    push("a");
-    pthread_join(thread, NULL);
-    assert_int_equal(rc, 1);
-    assert_redis("1", "LLEN", LIST);
+    memset(key, 'k', 1000);
+    key[1000] = '\0';
+    assert_int_equal(push_job(&job), JOB_PUSHED);
+    job.id = "b";
+    assert_int_equal(push_job(&job), JOB_NOT_UNIQUE);
+    key[999] = 'x';
+    assert_int_equal(push_job(&job), JOB_PUSHED);
+    assert_string_equal(take_ids(&first, 2), "a b");
+    assert_int_equal(finish(&first, "b", 1, JOB_COMPLETED), 1);
+    job.id = "c";
+    assert_int_equal(push_job(&job), JOB_PUSHED);
 }
 
-/* --- bad days --- */
+static void a_unique_key_with_a_time_outlives_its_job(void **state)
+{
+    (void)state;
+    assert_int_equal(push_unique("a", 60000, NULL), JOB_PUSHED);
+    assert_int_equal(take(&first, "a"), 1);
+    assert_int_equal(finish(&first, "a", 1, JOB_COMPLETED), 1);
+    assert_int_equal(push_unique("b", 60000, NULL), JOB_NOT_UNIQUE);
+    assert_in_range(REDIS_NUMBER("PTTL", "peygir:task:unique:k"), 1, 60000);
+    REDIS_RUN("DEL", "peygir:task:unique:k"); /* its time is over */
+    assert_int_equal(push_unique("b", 60000, NULL), JOB_PUSHED);
+}
+
+static void a_unique_key_of_a_job_that_is_gone_or_has_ended_is_taken_over(void **state)
+{
+    (void)state;
+    REDIS_RUN("SET", "peygir:task:unique:k", "gone");
+    assert_int_equal(push_unique("a", 0, NULL), JOB_PUSHED);
+    REDIS_RUN("HSET", DATA("a"), "status", "completed");
+    assert_int_equal(push_unique("b", 0, NULL), JOB_PUSHED);
+    assert_int_equal(take(&first, "b"), 1);
+    REDIS_RUN("SET", "peygir:task:unique:k", "somebody");
+    assert_int_equal(finish(&first, "b", 1, JOB_COMPLETED), 1);
+    assert_redis("somebody", "GET", "peygir:task:unique:k"); /* it was not b's any more */
+}
+
+/* --- pushing many --- */
+
+static void many_jobs_are_pushed_in_order_and_existing_ones_left_alone(void **state)
+{
+    enum { COUNT = 2 * JOB_PUSH_BATCH + 7 };
+    static struct job_new jobs[COUNT];
+    static char ids[COUNT][16];
+    const struct job_new twice[] = { { .id = "twice" }, { .id = "twice" } };
+    struct err err = ERR_INIT;
+    struct job job;
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "n-%04d", i);
+        jobs[i] = (struct job_new){ .id = ids[i], .payload = "{\"n\":1}", .max_attempts = i, .timeout_s = 9 };
+        jobs[i].user_id = i % 100 == 0 ? NULL : "7"; /* others have other fields */
+    }
+    push("n-0003");
+    assert_int_equal(job_push_many(&first, jobs, COUNT, &err), COUNT - 1);
+    assert_int_equal(job_push_many(&first, jobs, COUNT, &err), 0);
+    assert_int_equal(job_push_many(&first, jobs, 0, &err), 0);
+    assert_int_equal(job_push_many(&first, twice, 2, &err), 1);
+    REDIS_RUN("LREM", LIST, "1", "twice");
+    REDIS_RUN("DECR", "peygir:stats:tasks:total");
+    assert_int_equal(REDIS_NUMBER("LLEN", LIST), COUNT);
+    assert_int_equal(REDIS_NUMBER("GET", "peygir:stats:tasks:total"), COUNT);
+    assert_redis("service", "HGET", DATA("n-0003"), "type");
+    assert_string_equal(take_ids(&first, 5), "n-0003 n-0000 n-0001 n-0002 n-0004");
+    job = take_job(&first);
+    assert_string_equal(job.id, "n-0005");
+    assert_string_equal(job.payload, "{\"n\":1}");
+    assert_string_equal(job.user_id, "7");
+    assert_int_equal(job.max_attempts, 5);
+    assert_int_equal(job.timeout_s, 9);
+    assert_true(job.created_ms > 0);
+    job_clear(&job);
+    assert_redis("pending", "HGET", DATA("n-1006"), "status");
+}
+
+/* --- when Redis is full --- */
 
 static void when_redis_is_full_new_work_is_refused_and_running_work_can_end(void **state)
 {
     struct err err = ERR_INIT;
     struct job_ref ref = { .id = "a", .run = 1 };
     struct fleet_beat beat = { .id = "one", .queues = "task" };
+    const struct job_new d = { .id = "d" };
 
     (void)state;
     push("a");
     push("b");
     push("c");
     REDIS_RUN("CONFIG", "SET", "maxmemory", "1");
-    assert_int_equal(job_push(&second, &(struct job_new){ .id = "d" }, &err), -1);
+    assert_int_equal(job_push(&second, &d, NULL, &err), -1);
+    assert_int_equal(err.kind, ERR_FULL);
+    assert_int_equal(job_push_many(&second, &d, 1, &err), -1);
     assert_int_equal(err.kind, ERR_FULL);
     assert_int_equal(take(&first, "a"), 1);
     assert_int_equal(job_renew(&first, &ref, NULL, 1, &err), 0);
-    assert_int_equal(job_wait(&first, NULL, 1, &err), 1);
+    assert_false(ref.lost);
+    assert_int_equal(job_progress(&first, NULL, "a", 1, 10, NULL, &err), 1);
     assert_int_equal(take(&first, "b"), 1);
-    assert_int_equal(job_retry(&first, NULL, "b", 1, 0, "again", &err), 1);
+    assert_int_equal(again(&first, "b", 1, 0, "again"), 1);
+    assert_int_equal(job_cancel(&first, NULL, "c", &err), 1);
     REDIS_RUN("CONFIG", "SET", "maxmemory", "0");
     let_lease_run_out("a");
     REDIS_RUN("CONFIG", "SET", "maxmemory", "1");
@@ -651,40 +297,68 @@ static void the_queue_is_counted(void **state)
     (void)state;
     assert_int_equal(job_count(&first, NULL, &c, &err), 0);
     assert_int_equal(c.waiting + c.delayed + c.active + c.failed + c.oldest_waiting_ms, 0);
+    assert_false(c.paused);
     push("a");
     push("b");
     push("c");
     push("d");
-    assert_int_equal(take(&first, "a"), 1);
-    assert_int_equal(take(&first, "b"), 1);
-    assert_int_equal(job_retry(&first, NULL, "b", 1, 60000, NULL, &err), 1);
+    push_ranked("e", 1);
+    assert_string_equal(take_ids(&first, 2), "a b");
+    assert_int_equal(again(&first, "b", 1, 60000, NULL), 1);
     REDIS_RUN("HINCRBY", DATA("c"), "created_at", "-7000");
+    REDIS_RUN("SET", "peygir:task:paused", "");
     assert_int_equal(job_count(&first, NULL, &c, &err), 0);
-    assert_int_equal(c.waiting, 2);
+    assert_int_equal(c.waiting, 3);
     assert_int_equal(c.delayed, 1);
     assert_int_equal(c.active, 1);
     assert_in_range(c.oldest_waiting_ms, 7000, 600000);
+    assert_true(c.paused);
+    assert_int_equal(finish(&first, "a", 1, JOB_FAILED), 1);
+    assert_int_equal(job_count(&first, NULL, &c, &err), 0);
+    assert_int_equal(c.failed, 1);
 }
 
 static void other_queues_have_keys_of_their_own(void **state)
 {
     struct err err = ERR_INIT;
     struct job job;
+    struct job_take t = { .queue = "mail", .worker_id = "one", .jobs = &job, .max = 1 };
 
     (void)state;
-    assert_int_equal(job_push(&first, &(struct job_new){ .queue = "mail", .id = "a" }, &err), 1);
+    assert_int_equal(push_job(&(struct job_new){ .queue = "mail", .id = "a" }), JOB_PUSHED);
     assert_redis("1", "LLEN", "peygir:mail:queue");
     assert_int_equal(take(&first, NULL), 0);
-    assert_int_equal(job_take(&first, "mail", "one", &job, 1, &err), 1);
+    assert_int_equal(job_take(&first, &t, &err), 1);
     assert_string_equal(job.queue, "mail");
     job_clear(&job);
     assert_redis("processing", "HGET", "peygir:mail:data:a", "status");
 }
 
+/* Redis takes these as the prefixes of one tracking client only when none of them begins with another. */
+static void wake_keys_never_overlap(void **state)
+{
+    static const char *const lists[] = { "peygir:task:queue", "peygir:task", "peygir:task:priority:mine", "peygir:task:delayed" };
+    static const size_t counts[] = { 4, 1, 3, 3 };
+    char list[64];
+    struct house other = house;
+    struct key keys[JOB_WAKE_KEYS];
+
+    (void)state;
+    other.task_queue = list;
+    for (size_t c = 0; c < ARRAY_LEN(lists); c++) {
+        snprintf(list, sizeof(list), "%s", lists[c]);
+        size_t n = job_wake_keys(&other, NULL, keys);
+        assert_int_equal(n, counts[c]);
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < n; k++)
+                assert_true(i == k || strncmp(keys[i].s, keys[k].s, keys[k].len) != 0);
+    }
+}
+
 static void workers_are_counted_while_they_beat(void **state)
 {
     struct err err = ERR_INIT;
-    struct fleet_beat one = { .id = "one", .queues = "task", .started_ms = 5, .running = 2, .concurrency = 9 },
+    struct fleet_beat one = { .id = "one", .queues = "task", .running = 2, .concurrency = 9 },
                       two = { .id = "two" };
 
     (void)state;
@@ -725,45 +399,29 @@ static void a_name_that_is_too_long_is_cut_not_run_over(void **state)
     assert_int_equal(strlen(k.s), k.len);
 }
 
-#define T(name) cmocka_unit_test_setup(name, empty)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_pushed_job_is_taken_once_with_all_it_was_given),
-        T(taking_renewing_and_ending_a_job_are_one_round_trip_each),
-        T(a_job_of_an_id_that_exists_is_not_pushed_again),
-        T(jobs_are_taken_in_the_order_they_came),
-        T(two_workers_at_once_never_get_the_same_run),
-        T(an_id_that_is_listed_twice_runs_once),
-        T(a_cancelled_job_is_skipped),
-        T(a_job_put_there_by_a_snippet_is_carried_out),
-        T(a_payload_that_is_not_json_is_handed_on_as_a_string),
-        T(a_listed_id_without_data_gets_data_of_type_default),
-        T(a_key_of_another_kind_in_a_jobs_place_stops_nothing),
-        T(a_dead_workers_job_runs_elsewhere_and_counts_a_death),
-        T(an_old_run_changes_nothing),
-        T(a_lease_of_a_job_that_is_gone_is_only_removed),
-        T(a_job_whose_lease_entry_vanished_is_found_by_a_push),
-        T(renewing_leases_again_and_keeps_the_request_alive),
-        T(a_job_that_is_given_back_is_next_and_counts_nothing),
-        T(a_retried_job_waits_for_its_time_and_counts_an_attempt),
-        T(a_completed_job_is_counted_made_small_and_expires),
-        T(a_failed_job_is_kept_for_seven_days_with_its_error),
-        T(a_long_error_is_cut_at_a_character),
-        T(a_cancelled_jobs_end_is_counted_as_such),
-        T(the_day_of_the_statistics_is_todays),
-        T(both_finished_jobs_of_a_request_take_less_than_900_bytes),
-        T(waiting_sees_a_job_and_pops_nothing),
-        T(waiting_for_nothing_ends_when_time_runs_out),
-        T(waiting_ends_when_a_delayed_job_is_due),
-        T(a_push_wakes_who_waits),
-        T(when_redis_is_full_new_work_is_refused_and_running_work_can_end),
-        T(the_queue_is_counted),
-        T(other_queues_have_keys_of_their_own),
-        T(workers_are_counted_while_they_beat),
+        KIT_TEST(a_pushed_job_is_taken_once_with_all_it_was_given),
+        KIT_TEST(a_job_of_ours_without_a_payload_has_an_empty_object),
+        KIT_TEST(pushing_taking_renewing_and_ending_a_job_are_one_round_trip_each),
+        KIT_TEST(a_job_of_an_id_that_exists_is_not_pushed_again),
+        KIT_TEST(a_job_whose_lease_entry_vanished_is_found_by_a_push),
+        KIT_TEST(new_ids_are_all_different),
+        KIT_TEST(a_delayed_job_is_not_taken_before_its_time),
+        KIT_TEST(a_unique_key_holds_while_its_job_waits_or_runs),
+        KIT_TEST(a_unique_key_may_be_long),
+        KIT_TEST(a_unique_key_with_a_time_outlives_its_job),
+        KIT_TEST(a_unique_key_of_a_job_that_is_gone_or_has_ended_is_taken_over),
+        KIT_TEST(many_jobs_are_pushed_in_order_and_existing_ones_left_alone),
+        KIT_TEST(when_redis_is_full_new_work_is_refused_and_running_work_can_end),
+        KIT_TEST(the_queue_is_counted),
+        KIT_TEST(other_queues_have_keys_of_their_own),
+        KIT_TEST(wake_keys_never_overlap),
+        KIT_TEST(workers_are_counted_while_they_beat),
         cmocka_unit_test(a_hash_is_told_from_other_text),
         cmocka_unit_test(a_name_that_is_too_long_is_cut_not_run_over),
     };
 
-    return cmocka_run_group_tests_name("job", tests, open_house, close_house);
+    return cmocka_run_group_tests_name("job", tests, kit_open, kit_close);
 }

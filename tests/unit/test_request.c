@@ -77,6 +77,29 @@ static void a_waiting_request_knows_its_place(void **state)
     assert_false(rq.beyond);
 }
 
+static void a_paused_queue_is_seen_with_the_place_in_one_round_trip(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_request("k", hash);
+    const struct reply *replies;
+    size_t count;
+    struct request rq = house_read(h);
+    uint64_t before = redis_round_trips(house_app()->redis);
+    free(house_cli("SET", "peygir:task:paused", "{\"reason\":\"r\"}", NULL));
+    request_queue_place(house_app(), h);
+    assert_int_equal(redis_exchange(house_app()->redis, &replies, &count, &err), 0);
+    assert_int_equal(count, PLACE_REPLIES);
+    request_take_place(replies, &rq);
+    assert_true(span_is(rq.paused, "{\"reason\":\"r\"}"));
+    assert_int_equal(redis_round_trips(house_app()->redis), before + 1);
+    free(house_cli("DEL", "peygir:task:paused", NULL));
+    request_queue_place(house_app(), h);
+    assert_int_equal(redis_exchange(house_app()->redis, &replies, &count, &err), 0);
+    request_take_place(replies, &rq);
+    assert_null(rq.paused.s);
+}
+
 static void the_same_submission_makes_the_same_request(void **state)
 {
     (void)state;
@@ -652,6 +675,7 @@ int main(void)
         TEST(only_the_drawn_ways_lead_from_state_to_state),
         TEST(a_new_request_is_pending_and_its_job_waits),
         TEST(a_waiting_request_knows_its_place),
+        TEST(a_paused_queue_is_seen_with_the_place_in_one_round_trip),
         TEST(the_same_submission_makes_the_same_request),
         TEST(an_exclusive_key_is_refused_for_other_values),
         TEST(a_repeated_submission_pushes_a_missing_job_again),

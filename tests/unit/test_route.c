@@ -3,7 +3,7 @@
 
 #include "web/route.h"
 
-static struct span slug, hash;
+static struct route_names names;
 static enum problem problem;
 
 /* Segments of a path without leading slash, as exchange_begin cuts them; "" is the root. */
@@ -25,7 +25,7 @@ static const struct route *find(enum method method, const char *path)
 {
     struct span segments[EXCHANGE_SEGMENTS + 1];
 
-    return route_find(method, segments, cut(path, segments), &slug, &hash, &problem);
+    return route_find(method, segments, cut(path, segments), &names, &problem);
 }
 
 static void every_row_is_found_by_its_own_pattern(void **state)
@@ -33,8 +33,9 @@ static void every_row_is_found_by_its_own_pattern(void **state)
     (void)state;
     for (size_t i = 0; i < route_count; i++) {
         assert_ptr_equal(find(routes[i].method, routes[i].pattern + 1), &routes[i]);
-        assert_int_equal(slug.s != NULL, strstr(routes[i].pattern, "{service}") != NULL);
-        assert_int_equal(hash.s != NULL, strstr(routes[i].pattern, "{hash}") != NULL);
+        assert_int_equal(names.slug.s != NULL, strstr(routes[i].pattern, "{service}") != NULL);
+        assert_int_equal(names.hash.s != NULL, strstr(routes[i].pattern, "{hash}") != NULL);
+        assert_int_equal(names.id.s != NULL, strstr(routes[i].pattern, "{id}") != NULL);
     }
 }
 
@@ -44,11 +45,14 @@ static void placeholders_are_handed_over(void **state)
 
     (void)state;
     assert_ptr_equal(route->function, page_otp_submit);
-    assert_true(span_is(slug, "document-ocr"));
-    assert_true(span_is(hash, "req_X"));
+    assert_true(span_is(names.slug, "document-ocr"));
+    assert_true(span_is(names.hash, "req_X"));
     assert_ptr_equal(find(METHOD_GET, "api/local-requests/req_Y/status")->function, api_request_status);
-    assert_null(slug.s);
-    assert_true(span_is(hash, "req_Y"));
+    assert_null(names.slug.s);
+    assert_true(span_is(names.hash, "req_Y"));
+    assert_ptr_equal(find(METHOD_POST, "api/internal/jobs/job_Z/cancel")->function, api_job_cancel);
+    assert_true(span_is(names.id, "job_Z"));
+    assert_null(names.hash.s);
 }
 
 static void head_is_served_as_get(void **state)
@@ -68,8 +72,8 @@ static void an_unknown_path_is_not_found(void **state)
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         assert_null(find(METHOD_GET, paths[i]));
         assert_int_equal(problem, PROBLEM_NOT_FOUND);
-        assert_null(slug.s);
-        assert_null(hash.s);
+        assert_null(names.slug.s);
+        assert_null(names.hash.s);
     }
 }
 
@@ -105,12 +109,44 @@ static void allowed_methods_come_from_the_table(void **state)
 }
 
 /* Rules of the house that a new row could break. */
-static void what_changes_something_demands_a_csrf_token(void **state)
+static void what_changes_something_demands_a_csrf_token_or_a_bearer_token(void **state)
 {
     (void)state;
     for (size_t i = 0; i < route_count; i++)
         if (routes[i].method == METHOD_POST)
-            assert_true(routes[i].flags & DEMAND_CSRF);
+            assert_true(routes[i].flags & (DEMAND_CSRF | DEMAND_SOME_TOKEN));
+}
+
+static void what_is_internal_demands_a_token_and_knows_no_cookies(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        bool internal = strncmp(routes[i].pattern, "/api/internal/", 14) == 0;
+        assert_int_equal(internal, (routes[i].flags & DEMAND_SOME_TOKEN) != 0);
+        if (internal)
+            assert_int_equal(routes[i].flags & (DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_CSRF | DEMAND_PERSON), 0);
+    }
+}
+
+static void each_role_has_a_flag_of_its_own(void **state)
+{
+    unsigned all = 0;
+
+    (void)state;
+    for (int i = 0; i < TOKEN_ROLES; i++) {
+        assert_int_equal(all & DEMAND_TOKEN(i), 0);
+        all |= DEMAND_TOKEN(i);
+    }
+    assert_int_equal(all, DEMAND_SOME_TOKEN);
+    assert_int_equal(all & (DEMAND_OPEN * 2 - 1), 0); /* nor does any of them stand for something else */
+}
+
+/* Looking whether a service is open ends what was read of a request. */
+static void a_request_goes_on_when_its_service_is_closed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++)
+        assert_int_not_equal(routes[i].flags & (DEMAND_OPEN | DEMAND_REQUEST), DEMAND_OPEN | DEMAND_REQUEST);
 }
 
 static void what_names_a_request_demands_that_it_is_theirs(void **state)
@@ -140,7 +176,10 @@ int main(void)
         cmocka_unit_test(an_unknown_path_is_not_found),
         cmocka_unit_test(another_method_is_told_apart_from_an_unknown_path),
         cmocka_unit_test(allowed_methods_come_from_the_table),
-        cmocka_unit_test(what_changes_something_demands_a_csrf_token),
+        cmocka_unit_test(what_changes_something_demands_a_csrf_token_or_a_bearer_token),
+        cmocka_unit_test(what_is_internal_demands_a_token_and_knows_no_cookies),
+        cmocka_unit_test(each_role_has_a_flag_of_its_own),
+        cmocka_unit_test(a_request_goes_on_when_its_service_is_closed),
         cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs),
         cmocka_unit_test(what_lies_under_api_answers_problems_as_json),
     };

@@ -35,6 +35,20 @@ static void on_subscribed(void *ctx, struct span channel)
     p->add_on_subscribed = NULL;
 }
 
+static void on_changed(void *ctx, struct span key)
+{
+    struct place *p = ctx;
+
+    str_addf(&p->told, "~%.*s ", key.s ? (int)key.len : 1, key.s ? key.s : "*");
+}
+
+static void on_tracked(void *ctx, const char *refused)
+{
+    struct place *p = ctx;
+
+    str_adds(&p->told, refused ? "refused " : "tracked ");
+}
+
 /* One turn of the loop. */
 static void turn(struct place *p)
 {
@@ -86,7 +100,7 @@ static int set_up(void **state)
     assert_int_equal(redisurl_parse(server_url(), &url, NULL), 0);
     p->server = redis_server_new(&url, "unit", 500, 5000);
     p->r = redis_new(p->server);
-    p->sub = sub_new(&url, "unit-sub", (struct sub_handler){ on_message, on_subscribed, p });
+    p->sub = sub_new(&url, "unit-sub", (struct sub_handler){ on_message, on_subscribed, p, on_changed, on_tracked });
     redisurl_free(&url);
     *state = p;
     return 0;
@@ -254,6 +268,93 @@ static void many_channels_share_the_connection(void **state)
     until_told(p, "channel-2500=x ");
 }
 
+static void track(struct place *p)
+{
+    sub_track(p->sub, (const char *const[]){ "q:list", "other:", "q:list:more" }, 3);
+}
+
+static void run(struct place *p, const char *command)
+{
+    if (!redis_do(p->r, NULL, command))
+        fail_msg("Redis refuses \"%s\"", command);
+}
+
+static void a_change_of_a_tracked_key_is_told_whoever_makes_it(void **state)
+{
+    struct place *p = *state;
+
+    track(p);
+    until_told(p, "tracked ");
+    run(p, "LPUSH q:list id");
+    until_told(p, "~q:list ");
+    run(p, "LPUSH unseen id");
+    run(p, "ZADD other:set 1 id");
+    until_told(p, "~other:set ");
+    run(p, "RPOP q:list");
+    until_told(p, "~q:list ");
+    run(p, "FLUSHALL");
+    until_told(p, "~* ");
+}
+
+static void a_prefix_within_another_is_told_once(void **state)
+{
+    struct place *p = *state;
+
+    track(p);
+    until_told(p, "tracked ");
+    run(p, "SET q:list:more x");
+    run(p, "SET other:mark x");
+    for (int i = 0; i < TURNS_MAX && !(p->told.s && strstr(p->told.s, "mark")); i++)
+        turn(p);
+    assert_string_equal(p->told.s, "~q:list:more ~other:mark ");
+}
+
+static void channels_and_tracking_share_the_connection(void **state)
+{
+    struct place *p = *state;
+
+    track(p);
+    sub_add(p->sub, "news");
+    until_told(p, "+news ");
+    publish(p, "news", "x");
+    until_told(p, "news=x ");
+    run(p, "LPUSH q:list id");
+    until_told(p, "~q:list ");
+}
+
+static void tracking_begins_again_with_each_connection(void **state)
+{
+    struct place *p = *state;
+
+    track(p);
+    until_told(p, "tracked ");
+    server_kill();
+    until_down(p);
+    server_start();
+    until_told(p, "tracked ");
+    run(p, "LPUSH q:list id");
+    until_told(p, "~q:list ");
+}
+
+/* Each of the three steps may be what a user of Redis may not do. */
+static void who_may_not_track_is_told_so_and_may_subscribe(void **state)
+{
+    struct place *p = *state;
+    static const char *const refusals[] = { "ACL SETUSER default -client|id", "ACL SETUSER default +client|id -client|tracking",
+                                            "ACL SETUSER default +client|tracking resetchannels &news" };
+
+    track(p);
+    sub_add(p->sub, "news");
+    until_told(p, "+news ");
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        run(p, refusals[i]);
+        run(p, "CLIENT KILL TYPE pubsub");
+        until_down(p);
+        until_told(p, "refused +news ");
+    }
+    run(p, "ACL SETUSER default +@all allchannels");
+}
+
 #define with_server(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -269,6 +370,11 @@ int main(void)
         with_server(a_server_that_does_not_answer_is_left_and_found_again),
         with_server(silence_is_broken_by_a_ping_and_its_answer_counts),
         with_server(many_channels_share_the_connection),
+        with_server(a_change_of_a_tracked_key_is_told_whoever_makes_it),
+        with_server(a_prefix_within_another_is_told_once),
+        with_server(channels_and_tracking_share_the_connection),
+        with_server(tracking_begins_again_with_each_connection),
+        with_server(who_may_not_track_is_told_so_and_may_subscribe),
     };
 
     log_setup("unit", LOG_ERROR, false);

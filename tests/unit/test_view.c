@@ -9,10 +9,11 @@
 
 static struct err err;
 
-static struct json_object *view_of(struct span h, const char *locale)
+static struct json_object *paused_view_of(struct span h, const char *locale, struct span paused)
 {
     struct request rq = house_read(h);
     rq.ahead = 0;
+    rq.paused = paused;
     struct str text = STR_INIT;
     struct json_object *view = NULL;
     view_add(&text, &rq, house_service("credit-score-rating"), locales_find(house_app()->house->locales, span_of(locale)));
@@ -20,6 +21,11 @@ static struct json_object *view_of(struct span h, const char *locale)
         fail_msg("%s in %s", err.text, text.s);
     str_free(&text);
     return view;
+}
+
+static struct json_object *view_of(struct span h, const char *locale)
+{
+    return paused_view_of(h, locale, (struct span){ NULL, 0 });
 }
 
 static const char *text_of(struct json_object *view, const char *name)
@@ -91,6 +97,51 @@ static void the_place_follows_the_state(void **state)
     json_object_put(view);
 }
 
+static void expect_message(struct span h, struct span paused, const char *message)
+{
+    struct json_object *view = paused_view_of(h, "en", paused);
+    assert_string_equal(text_of(view, "current_message"), message);
+    json_object_put(view);
+}
+
+static void while_the_queue_is_paused_the_reason_is_the_message(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_request("k", hash);
+    const char *usual = locale_text(locales_find(house_app()->house->locales, SPAN("en")), "messages.paused");
+    expect_message(h, SPAN("{\"reason\":\"The bot is being \\\"mended\\\".\",\"since\":1}"), "The bot is being \"mended\".");
+    expect_message(h, SPAN("{\"reason\":\"messages.paused\",\"since\":1}"), usual);
+    expect_message(h, SPAN("{\"reason\":null,\"since\":1}"), usual);
+    expect_message(h, SPAN("{\"reason\":\"\"}"), usual);
+    expect_message(h, SPAN("by hand"), usual);
+}
+
+static void nobody_knows_how_long_it_takes_while_the_queue_is_paused(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_request("k", hash);
+    struct json_object *view = paused_view_of(h, "en", SPAN("{\"reason\":\"x\"}"));
+    assert_null(json_object_object_get(view, "estimated_remaining_time"));
+    assert_int_equal(json_object_get_int(json_object_object_get(view, "queue_position")), 1);
+    json_object_put(view);
+    view = view_of(h, "en");
+    assert_true(json_object_get_int(json_object_object_get(view, "estimated_remaining_time")) > 0);
+    json_object_put(view);
+}
+
+static void a_request_that_has_begun_does_not_mind_the_pause(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    struct json_object *view = paused_view_of(h, "en", SPAN("{\"reason\":\"x\"}"));
+    assert_string_not_equal(text_of(view, "current_message"), "x");
+    assert_non_null(json_object_object_get(view, "estimated_remaining_time"));
+    json_object_put(view);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, house_fresh)
@@ -99,6 +150,9 @@ int main(void)
         TEST(nothing_private_is_in_the_view),
         TEST(a_catalogue_key_is_shown_in_the_readers_language),
         TEST(the_place_follows_the_state),
+        TEST(while_the_queue_is_paused_the_reason_is_the_message),
+        TEST(nobody_knows_how_long_it_takes_while_the_queue_is_paused),
+        TEST(a_request_that_has_begun_does_not_mind_the_pause),
     };
     return cmocka_run_group_tests_name("view", tests, house_setup, house_teardown);
 }

@@ -1,0 +1,17 @@
+/* notify.h: messages to users (contract 4.2): published on the general channel and the user's own. Nobody may be listening: a message is
+ * a hint, not a mailbox. */
+#ifndef PEYGIR_NOTIFY_H
+#define PEYGIR_NOTIFY_H
+
+#include "core/app.h"
+
+/* {"type": "notification", "task_id", "user_id", "message", "data", "timestamp"}; `data` is JSON or absent. 0 or -1. One round trip. */
+struct notification {
+    const char *task_id; /* NULL: null */
+    struct span user_id; /* absent: everybody, on the general channel only */
+    struct span message; /* text */
+    struct span data;
+};
+int notify_send(struct app *app, const struct notification *n, struct err *err);
+
+#endif

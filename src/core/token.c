@@ -1,0 +1,227 @@
+/* token.c: bearer tokens of programs: made, listed, revoked, checked. */
+#include "core/token.h"
+
+#include "base/digest.h"
+#include "base/rnd.h"
+#include "core/args.h"
+#include "core/keys.h"
+#include "scripts.h"
+
+#define TOKEN_START "pgt_"
+#define TOKEN_BYTES 32
+#define USED_MS 60000 /* so exact is the time of use */
+
+const char *const token_roles[TOKEN_ROLES] = { [TOKEN_BOT] = "bot", [TOKEN_API] = "api", [TOKEN_SITE] = "site" };
+
+int token_role_parse(struct span name)
+{
+    for (int i = 0; i < TOKEN_ROLES; i++)
+        if (span_is(name, token_roles[i]))
+            return i;
+    return -1;
+}
+
+static bool is_name(struct span name)
+{
+    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+
+    for (size_t i = 0; i < name.len; i++)
+        if (!name.s[i] || !strchr(good, name.s[i]))
+            return false;
+    return name.len > 0 && name.len <= TOKEN_NAME_MAX;
+}
+
+static struct redis *main_redis(struct app *app)
+{
+    redis_use_db(app->redis, app->main_db);
+    return app->redis;
+}
+
+/* One script call and its number. */
+static int run_script(struct app *app, const struct script *script, const struct key keys[], int nkeys, int nargs,
+                      const struct span args[], struct err *err)
+{
+    const struct span names[] = { key_span(&keys[0]), key_span(&keys[nkeys - 1]) };
+    const struct reply *replies;
+    size_t count;
+
+    redis_queue_script(main_redis(app), script, nkeys, names, nargs, args);
+    if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0)
+        return -1;
+    return (int)reply_int(&replies[0], 0);
+}
+
+/* --- making --- */
+
+/* base64url without padding (RFC 4648 5). */
+static void add_base64url(const uint8_t *data, size_t len, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned bits = 0, count = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        bits = (bits << 8 | data[i]) & 0xffff;
+        for (count += 8; count >= 6; count -= 6)
+            *out++ = digits[bits >> (count - 6) & 63];
+    }
+    if (count > 0)
+        *out++ = digits[bits << (6 - count) & 63];
+    *out = '\0';
+}
+
+int token_create(struct app *app, enum token_role role, const char *name, char out[TOKEN_LEN + 1], struct err *err)
+{
+    uint8_t random[TOKEN_BYTES];
+    char hex[DIGEST_HEX_SIZE];
+    int made;
+
+    if (!is_name(span_of(name)))
+        return err_set(err, ERR_INVALID, "A token's name is 1 to %d letters, digits, _ . and -.", TOKEN_NAME_MAX);
+    rnd_bytes(random, sizeof random);
+    memcpy(out, TOKEN_START, sizeof TOKEN_START - 1);
+    add_base64url(random, sizeof random, out + sizeof TOKEN_START - 1);
+    digest_sha256_hex(out, TOKEN_LEN, hex);
+    const struct key keys[] = { key_tokens(app->house), key_token(app->house, span_of(hex)) };
+    const struct span args[] = { span_of(name), span_of(hex), span_of(token_roles[role]) };
+    made = run_script(app, &script_token_create, keys, 2, ARRAY_LEN(args), args, err);
+    if (made == 0)
+        return err_set(err, ERR_STATE, "There is a token named %s already; revoke it first, or take another name.", name);
+    return made < 0 ? -1 : 0;
+}
+
+/* --- listing --- */
+
+struct named {
+    char *name, *digest;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+/* Names and digests, copied: the next exchange takes the reply away. */
+static int read_names(struct app *app, struct named **out, size_t *count, struct err *err)
+{
+    const struct key names = key_tokens(app->house);
+    const struct reply *reply = redis_do(main_redis(app), err, "HGETALL %b", names.s, names.len);
+
+    if (!reply)
+        return -1;
+    *count = reply->count / 2;
+    *out = xcalloc(*count + 1, sizeof **out);
+    for (size_t i = 0; i < *count; i++) {
+        struct span name = reply_text(&reply->item[2 * i]), digest = reply_text(&reply->item[2 * i + 1]);
+        (*out)[i] = (struct named){ xmemdupz(name.s, name.len), xmemdupz(digest.s, digest.len) };
+    }
+    qsort(*out, *count, sizeof **out, by_name);
+    return 0;
+}
+
+static void free_names(struct named *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(list[i].name);
+        free(list[i].digest);
+    }
+    free(list);
+}
+
+enum { FIELD_ROLE, FIELD_CREATED, FIELD_USED, FIELDS };
+
+static int read_tokens(struct app *app, const struct named *list, size_t count, const struct reply **replies,
+                       struct err *err)
+{
+    size_t got;
+
+    main_redis(app);
+    for (size_t i = 0; i < count; i++) {
+        const struct key k = key_token(app->house, span_of(list[i].digest));
+        redis_queuef(app->redis, "HMGET %b role created_at last_used", k.s, k.len);
+    }
+    return count == 0 ? 0 : redis_exchange(app->redis, replies, &got, err);
+}
+
+int token_each(struct app *app, void (*fn)(void *ctx, const struct token_view *token), void *ctx, struct err *err)
+{
+    const struct reply *replies = NULL;
+    struct named *list;
+    size_t count;
+    int rc;
+
+    if (read_names(app, &list, &count, err) < 0)
+        return -1;
+    rc = read_tokens(app, list, count, &replies, err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const struct reply *r = &replies[i];
+        int role = r->count == FIELDS ? token_role_parse(reply_text(&r->item[FIELD_ROLE])) : -1;
+        if (role < 0)
+            continue; /* revoked meanwhile */
+        fn(ctx, &(struct token_view){ .name = list[i].name, .role = (enum token_role)role,
+                                      .created_ms = reply_int(&r->item[FIELD_CREATED], 0),
+                                      .used_ms = reply_int(&r->item[FIELD_USED], 0) });
+    }
+    free_names(list, count);
+    return rc;
+}
+
+int token_revoke(struct app *app, const char *name, struct err *err)
+{
+    const struct key names = key_tokens(app->house);
+    const struct reply *reply = redis_do(main_redis(app), err, "HGET %b %s", names.s, names.len, name);
+    struct span digest;
+    char hex[DIGEST_HEX_SIZE];
+
+    if (!reply)
+        return -1;
+    digest = reply_text(reply);
+    if (!digest.s || digest.len >= sizeof hex)
+        return 0;
+    memcpy(hex, digest.s, digest.len);
+    hex[digest.len] = '\0';
+    const struct key keys[] = { names, key_token(app->house, span_of(hex)) };
+    const struct span args[] = { span_of(name), span_of(hex) };
+    return run_script(app, &script_token_revoke, keys, 2, ARRAY_LEN(args), args, err);
+}
+
+/* --- checking --- */
+
+/* Goes out with the next exchange or flush; it tells people something and decides nothing. */
+static void post_use(struct app *app, const struct key *token, int64_t now_ms)
+{
+    char digits[NUMBER_SIZE];
+    const struct span words[] = { SPAN("EVAL"), { script_token_use.body, script_token_use.body_len }, SPAN("1"),
+                                  key_span(token), span_number(digits, now_ms) };
+
+    redis_post(main_redis(app), ARRAY_LEN(words), words);
+}
+
+/* The digest is what is looked for, so that no comparison takes longer the more of a token is right. A text of another length
+ * costs the same and is looked for likewise. */
+int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err)
+{
+    static const char none[TOKEN_LEN + 1];
+    char hex[DIGEST_HEX_SIZE];
+    const struct reply *replies;
+    struct span named;
+    struct key k;
+    size_t count;
+    int found;
+
+    digest_sha256_hex(token.len == TOKEN_LEN ? token.s : none, TOKEN_LEN, hex);
+    k = key_token(app->house, span_of(hex));
+    redis_queuef(main_redis(app), "HMGET %b name role last_used", k.s, k.len);
+    redis_queuef(app->redis, "TIME");
+    if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0)
+        return -1;
+    named = replies[0].count == 3 ? reply_text(&replies[0].item[0]) : (struct span){ NULL, 0 };
+    found = named.s ? token_role_parse(reply_text(&replies[0].item[1])) : -1;
+    if (found < 0 || token.len != TOKEN_LEN || named.len > TOKEN_NAME_MAX)
+        return 0;
+    *role = (enum token_role)found;
+    memcpy(name, named.s, named.len);
+    name[named.len] = '\0';
+    if (args_time_ms(&replies[1]) - reply_int(&replies[0].item[2], 0) >= USED_MS)
+        post_use(app, &k, args_time_ms(&replies[1]));
+    return 1;
+}

@@ -1,0 +1,32 @@
+/* token.h: bearer tokens of programs (contract 6, 8): made once, shown once, stored as SHA-256.
+ *
+ * P:token:{SHA-256 hex} is a hash {name, role, created_at, last_used}; P:tokens a hash name -> SHA-256 hex. */
+#ifndef PEYGIR_TOKEN_H
+#define PEYGIR_TOKEN_H
+
+#include "core/app.h"
+
+enum token_role { TOKEN_BOT, TOKEN_API, TOKEN_SITE, TOKEN_ROLES };
+extern const char *const token_roles[TOKEN_ROLES]; /* "bot", "api", "site" */
+int token_role_parse(struct span name); /* -1: none */
+
+#define TOKEN_LEN 47                    /* "pgt_" and 43 characters of base64url: 256 random bits */
+#define TOKEN_NAME_MAX 64               /* letters, digits, _ . - */
+
+/* ERR_STATE: the name is taken. ERR_INVALID: it is none. */
+int token_create(struct app *app, enum token_role role, const char *name, char out[TOKEN_LEN + 1], struct err *err);
+struct token_view {
+    const char *name;
+    enum token_role role;
+    int64_t created_ms, used_ms; /* used_ms 0: never; to the minute */
+};
+/* In order of name. */
+int token_each(struct app *app, void (*fn)(void *ctx, const struct token_view *token), void *ctx, struct err *err);
+/* 1; 0: there is none of that name; -1. */
+int token_revoke(struct app *app, const char *name, struct err *err);
+
+/* Whose token this is; constant work for any text. 1: *role and name are set; 0: none; -1. One round trip; the time of use is
+ * written at most once a minute. */
+int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err);
+
+#endif

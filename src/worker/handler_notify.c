@@ -1,0 +1,118 @@
+/* handler_notify.c: the notify handler: a message to a user, or to everybody (contract 4.2) */
+#include "base/json.h"
+#include "core/job.h"
+#include "core/notify.h"
+#include "worker/handler.h"
+#include "worker/pool.h"
+
+struct call {
+    const struct job *job; /* the carrier's; stays until done */
+    call_done done;
+    void *ctx;
+    bool cancelled;
+    enum call_end end;
+    struct str answer;
+    struct err err;
+};
+
+/* The producer's mistake: sending it again would not help. */
+static void refuse(struct call *call, const char *sentence)
+{
+    str_adds(&call->answer, "{\"status\":\"error\",\"code\":\"invalid_payload\",\"message\":");
+    str_add_json(&call->answer, sentence, strlen(sentence));
+    str_adds(&call->answer, ",\"retryable\":false}");
+}
+
+static bool absent(struct span value)
+{
+    return !value.s || span_is(value, "null");
+}
+
+/* A string, or a whole number as it stands there: producers have ids of both kinds. */
+static bool read_user(struct span value, struct str *out)
+{
+    if (raw_string(value, out))
+        return out->len > 0;
+    str_add_span(out, value);
+    return value.len > 0 && strspn(out->s, "0123456789") == out->len;
+}
+
+/* NULL, or what is wrong with the payload. Spans of *n are borrowed from payload, user and message. */
+static const char *read_payload(struct span payload, struct notification *n, struct str *user, struct str *message)
+{
+    enum { USER, MESSAGE, DATA, MEMBERS };
+    static const char *const names[MEMBERS] = { "user_id", "message", "data" };
+    struct span value[MEMBERS];
+    if (json_check(payload.s, payload.len, NULL) < 0 || raw_get_many(payload, names, value, MEMBERS) < 0)
+        return "The payload must be a JSON object with message, and user_id and data as needed.";
+    if (!value[MESSAGE].s || !raw_string(value[MESSAGE], message) || message->len == 0)
+        return "The payload must have message, a text that is not empty.";
+    if (!absent(value[USER]) && !read_user(value[USER], user))
+        return "The payload's user_id must be a text or a whole number; without it the message goes to everybody.";
+    if (user->len > 0)
+        n->user_id = (struct span){ user->s, user->len };
+    n->message = (struct span){ message->s, message->len };
+    if (!absent(value[DATA]))
+        n->data = value[DATA];
+    return NULL;
+}
+
+static void send_it(struct app *app, struct call *call, const struct notification *n)
+{
+    static const char success[] = "{\"status\":\"success\"}";
+    if (notify_send(app, n, &call->err) == 0)
+        str_add(&call->answer, success, sizeof success - 1);
+    else if (call->err.kind == ERR_INVALID)
+        refuse(call, call->err.text);
+    else
+        call->end = call->err.kind == ERR_AWAY ? CALL_REFUSED : CALL_BROKEN;
+}
+
+static void work(struct app *app, void *ctx)
+{
+    struct call *call = ctx;
+    struct notification n = { .task_id = call->job->id };
+    struct str user = STR_INIT, message = STR_INIT;
+    const char *wrong = read_payload(span_of(call->job->payload ? call->job->payload : ""), &n, &user, &message);
+    if (wrong)
+        refuse(call, wrong);
+    else
+        send_it(app, call, &n);
+    str_free(&user);
+    str_free(&message);
+}
+
+static void worked(void *ctx)
+{
+    struct call *call = ctx;
+    struct call_result result = { .end = call->end, .detail = call->err.text };
+    if (call->cancelled)
+        result = (struct call_result){ .end = CALL_CANCELLED, .detail = "The call was cancelled." };
+    else if (call->end == CALL_ANSWERED)
+        result = (struct call_result){ CALL_ANSWERED, { call->answer.s, call->answer.len }, false, "" };
+    call->done(call->ctx, &result);
+    str_free(&call->answer);
+    free(call);
+}
+
+static void *start(const struct workshop *shop, const struct order *order, call_done done, void *ctx)
+{
+    struct call *call = xcalloc(1, sizeof *call);
+    *call = (struct call){ .job = order->job, .done = done, .ctx = ctx, .end = CALL_ANSWERED };
+    pool_run(shop->pool, work, worked, call);
+    return call;
+}
+
+/* The thread has the job in its hands: done comes when it is back, after Redis's time-out at the latest. */
+static void cancel(void *handle)
+{
+    ((struct call *)handle)->cancelled = true;
+}
+
+const struct handler handler_notify = {
+    .name = "notify",
+    .needs = "A payload {\"user_id\", \"message\", \"data\"}; without user_id it is for everybody.",
+    .promises = "One message on the general channel and the user's own; nobody needs to be listening.",
+    .start = start,
+    .cancel = cancel,
+};
