@@ -13,36 +13,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Instance } from './instance.mjs';
+import { median, notMeasured, number, part, report, summary } from './report.mjs';
 import { Visitor, crowd, nationalCode } from './visitor.mjs';
 
 const build = path.resolve(process.env.BUILD_DIR ?? '.');
-const number = (name, fallback) => Number(process.env[name] ?? fallback);
 const SECONDS = number('BENCH_SECONDS', 1), ROUNDS = number('BENCH_ROUNDS', 30);
 const POLLS = number('BENCH_POLLS', 100000), REQUESTS = number('BENCH_REQUESTS', 10000);
 const KIB_PER_MIB = 1024, BYTES_PER_MIB = 1024 * 1024;
 const JOURNEYS_LONGEST_S = 300, SUBMITS_S = 10;
 
-const met = [], missed = [], failed = [];
-
-// One line. `target` is a text that begins with "at most" or "at least", and its number.
-function report(name, value, unit, target = null) {
-    const shown = Number.isInteger(value) ? String(value) : value.toFixed(2);
-    console.log(`${name}: ${shown}${unit && ` ${unit}`}${target ? ` (target ${target.join(' ')})` : ''}`);
-    if (target) (target[0] === 'at most' ? value <= target[1] : value >= target[1]) ? met.push(name) : missed.push(name);
-}
-
-// A part that cannot be measured is told, and the next one goes on.
-async function part(name, work) {
-    console.log(`\n# ${name}`);
-    try {
-        await work();
-    } catch (error) {
-        failed.push(name);
-        console.log(`${name} could not be measured: ${error.message}`);
-    }
-}
-
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const key = () => [...randomBytes(26)].map((byte) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[byte % 32]).join('');
 
 const UNITS_MS = { us: 0.001, ms: 1, s: 1000, m: 60000 };
@@ -173,8 +152,7 @@ async function withInstance(options, work) {
         instance = await Instance.start(build, { WORKER_DRAIN: '1', ...options });
         await work(instance);
     } catch (error) {
-        failed.push('start');
-        console.log(error.message);
+        notMeasured('start', error);
     } finally {
         await instance?.close();
     }
@@ -192,8 +170,4 @@ await withInstance({ PEYGIR_DEMO_SPEED: '100' }, async (instance) => {
 });
 await withInstance({ PEYGIR_DEMO_SPEED: '1000' }, (instance) => part('memory in Redis', () => measureRedis(instance)));
 
-console.log('\n# summary');
-console.log(`targets met: ${met.join('; ') || 'none'}`);
-console.log(`targets missed: ${missed.join('; ') || 'none'}`);
-if (failed.length) console.log(`not measured: ${failed.join('; ')}`);
-process.exitCode = failed.length ? 1 : 0;
+process.exitCode = summary();

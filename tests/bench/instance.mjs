@@ -8,6 +8,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { memoryOf, redisCli, redisInfo } from '../lib/looks.mjs';
+
 const source = fileURLToPath(new URL('../..', import.meta.url));
 
 // A port of this machine that nothing listens on, below those that the kernel gives to outgoing connections.
@@ -103,12 +105,12 @@ export class Instance {
     }
 
     redis(...command) {
-        return execFileSync('redis-cli', ['-s', path.join(this.run, 'redis.sock'), ...command], { encoding: 'utf8' });
+        return redisCli(path.join(this.run, 'redis.sock'), ...command);
     }
 
     // INFO as an object of texts.
     info(section) {
-        return Object.fromEntries([...this.redis('INFO', section).matchAll(/^([a-z_|0-9.-]+):(.*?)\r?$/gmi)].map((m) => [m[1], m[2]]));
+        return redisInfo(path.join(this.run, 'redis.sock'), section);
     }
 
     option(name) {
@@ -134,9 +136,9 @@ export class Instance {
     memory(service) {
         const sum = { rss: 0, pss: 0 };
         for (const pid of this.pids(service)) {
-            const rollup = fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-            sum.rss += Number(/^Rss: +(\d+)/m.exec(rollup)[1]);
-            sum.pss += Number(/^Pss: +(\d+)/m.exec(rollup)[1]);
+            const { rss, pss } = memoryOf(pid);
+            sum.rss += rss;
+            sum.pss += pss;
         }
         return sum;
     }

@@ -3,7 +3,7 @@
 # Everything a suite printed is in .build/check/SUITE.log.
 # shellcheck disable=SC2015,SC2154  # `a && b || c` as in run; ROOT and the package lists come from run
 
-CHECK_PACKAGES=(libcmocka-dev chromium fonts-noto-core curl)
+CHECK_PACKAGES=(libcmocka-dev chromium fonts-noto-core curl python3-redis)
 PASSED=0 FAILED=0 SKIPPED=0
 
 # tally SUITE PASSED FAILED [SKIPPED]: one line about a suite, and the sums.
@@ -103,10 +103,17 @@ node_suite() {
 # tap_sum WORD FILE: the number that node:test gives in its closing lines.
 tap_sum() { sed -nE "s/^# $1 ([0-9]+)$/\\1/p" "$2" 2>/dev/null | tail -n 1 | grep . || echo 0; }
 
+# faults BUILD: they need a program that is not built otherwise.
+faults() {
+    make -C "$ROOT/.build/$1" -s queue-push >"$LOGS/queue-push-$1.log" 2>&1 || { tally "build queue-push $1" 0 1; return; }
+    node_suite "faults-$1" "$1" tests/faults/*.test.mjs
+}
+
 # suites BUILD: everything that needs running programs.
 suites() {
     node_suite "system-$1" "$1" tests/system/*.test.mjs
     node_suite "browser-$1" "$1" tests/browser/*.test.mjs
+    faults "$1"
 }
 
 check_long() {
