@@ -258,6 +258,22 @@ static int describe(struct app *app, struct birth *b, struct err *err)
     return 0;
 }
 
+/* Lists that lead to it, in the write that makes it: a request that nobody finds again would be lost as well. */
+static void queue_lists(struct app *app, const struct birth *b)
+{
+    struct key all = { .s = KEY_REQUEST_LIST, .len = sizeof KEY_REQUEST_LIST - 1 }, own = key_owner(app->house, b->n->owner);
+    const struct {
+        struct key *key;
+        int most;
+    } lists[] = { { &all, LISTED_REQUESTS }, { &own, OWN_REQUESTS } };
+    char most[NUMBER_SIZE], ttl[NUMBER_SIZE];
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        const struct span key = key_span(lists[i].key),
+                          args[] = { span_of(b->hash), span_number(most, lists[i].most), span_number(ttl, app->house->request_ttl_s * 1000LL) };
+        redis_queue_script(app->redis, &script_request_list, 1, &key, ARRAY_LEN(args), args);
+    }
+}
+
 static void queue_birth(struct app *app, const struct birth *b)
 {
     struct span hash = span_of(b->hash);
@@ -275,24 +291,10 @@ static void queue_birth(struct app *app, const struct birth *b)
     };
     redis_use_db(app->redis, app->main_db);
     redis_queuef(app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)(b->now_ms + NEW_WATCH_MS), hash.s, hash.len);
+    queue_lists(app, b);
     redis_queue_script(app->redis, &script_request_create, ARRAY_LEN(keys), keys, ARRAY_LEN(args) - (b->n->user_id.s ? 0 : 2), args);
     job_push_queue(app, &(struct job_new){ .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s });
     str_free(&clock);
-}
-
-/* Lists that lead to it; losing them to a crash loses no request, so nobody waits for them. */
-static void post_lists(struct app *app, const struct birth *b)
-{
-    struct key own = key_owner(app->house, b->n->owner);
-    long long ttl_ms = app->house->request_ttl_s * 1000LL;
-    redis_use_db(app->redis, app->main_db);
-    redis_postf(app->redis, "LPUSH %s %s", KEY_REQUEST_LIST, b->hash);
-    redis_postf(app->redis, "LTRIM %s 0 %d", KEY_REQUEST_LIST, LISTED_REQUESTS - 1);
-    redis_postf(app->redis, "PEXPIRE %s %lld", KEY_REQUEST_LIST, ttl_ms);
-    redis_postf(app->redis, "LPUSH %b %s", own.s, own.len, b->hash);
-    redis_postf(app->redis, "LTRIM %b 0 %d", own.s, own.len, OWN_REQUESTS - 1);
-    redis_postf(app->redis, "PEXPIRE %b %lld", own.s, own.len, ttl_ms);
-    redis_flush(app->redis);
 }
 
 /* The same submission was made before, its request has expired, and its job is still remembered: it goes, and is pushed anew. Its runs are
@@ -321,8 +323,6 @@ static int take_birth(struct app *app, const struct birth *b, struct err *err)
         return -1;
     const struct reply *made = &replies[count - 2];
     bool is_made = made->count == 2 && made->item[0].integer == 1;
-    if (is_made)
-        post_lists(app, b); /* also when the push is refused: the same submission finds the request, the watch its job */
     for (size_t i = 0; i < count; i++)
         if (redis_reply_ok(&replies[i], err) < 0)
             return -1;

@@ -100,6 +100,29 @@ static void a_paused_queue_is_seen_with_the_place_in_one_round_trip(void **state
     assert_null(rq.paused.s);
 }
 
+static void a_submission_that_comes_again_is_listed_once_also_when_the_lists_were_lost(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], own[64];
+    struct request_new n = { .service = house_service("document-ocr"), .data = SPAN("{\"file_id\":\"a\"}"), .owner = HOUSE_OWNER,
+                             .locale = "en", .key = SPAN("key") };
+    snprintf(own, sizeof own, "peygir:owner:%.*s", (int)HOUSE_OWNER.len, HOUSE_OWNER.s);
+    const char *const lists[] = { KEY_REQUEST_LIST, own };
+    assert_int_equal(request_create(house_app(), &n, hash, &err), 1);
+    assert_int_equal(request_create(house_app(), &n, hash, &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        expect_cli(hash, house_cli("LRANGE", lists[i], "0", "-1", NULL));
+        free(house_cli("DEL", lists[i], NULL));
+    }
+    assert_int_equal(request_create(house_app(), &n, hash, &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        char *ttl = house_cli("TTL", lists[i], NULL);
+        expect_cli(hash, house_cli("LRANGE", lists[i], "0", "-1", NULL));
+        assert_true(strtol(ttl, NULL, 10) > 0);
+        free(ttl);
+    }
+}
+
 static void the_same_submission_makes_the_same_request(void **state)
 {
     (void)state;
@@ -676,6 +699,7 @@ int main(void)
         TEST(a_new_request_is_pending_and_its_job_waits),
         TEST(a_waiting_request_knows_its_place),
         TEST(a_paused_queue_is_seen_with_the_place_in_one_round_trip),
+        TEST(a_submission_that_comes_again_is_listed_once_also_when_the_lists_were_lost),
         TEST(the_same_submission_makes_the_same_request),
         TEST(an_exclusive_key_is_refused_for_other_values),
         TEST(a_repeated_submission_pushes_a_missing_job_again),
