@@ -166,7 +166,7 @@ int job_end(struct app *app, struct job_end ends[], size_t count, struct err *er
 /* One. 1: ended; 0: this run is over (nothing changed); -1. */
 int job_end_one(struct app *app, const struct job_end *end, struct err *err);
 
-/* Put back jobs whose lease ran out, deaths+1, at most 100 a call. Number put back, or -1. */
+/* Put back jobs whose lease ran out, deaths+1, at most 5,000 a call. Number put back, or -1. A round trip for each hundred. */
 int job_recover(struct app *app, const char *queue, struct err *err);
 
 /* End a job that waits or runs. Its run is told through channel key_worker_orders(worker): {"cancel": id}. 1: cancelled;

@@ -6,7 +6,8 @@
 #include "scripts.h"
 
 #define TAKE_MAX 256
-#define RECOVER_MAX 100
+#define RECOVER_MAX 100  /* leases in one script call */
+#define RECOVER_TURNS 50 /* calls, so that a worker that carried thousands is recovered at once */
 #define RENEW_MAX 500 /* jobs in one script call */
 
 /* --- a job as it is stored --- */
@@ -319,10 +320,17 @@ int job_recover(struct app *app, const char *queue, struct err *err)
 {
     char digits[NUMBER_SIZE];
     struct span args[JOB_PART_ARGS + 1];
-    const struct reply *reply;
+    int back = 0;
 
     args[JOB_PART_ARGS] = span_number(digits, RECOVER_MAX);
-    job_part_script(app, queue, &script_job_recover, args, ARRAY_LEN(args));
-    reply = job_part_exchange(app, err);
-    return reply ? (int)reply_int(reply, 0) : -1;
+    for (int turn = 0; turn < RECOVER_TURNS; turn++) {
+        job_part_script(app, queue, &script_job_recover, args, ARRAY_LEN(args));
+        const struct reply *reply = job_part_exchange(app, err);
+        if (!reply)
+            return -1;
+        back += reply->count == 2 ? (int)reply_int(&reply->item[0], 0) : 0;
+        if (reply->count != 2 || reply_int(&reply->item[1], 0) < RECOVER_MAX)
+            break;
+    }
+    return back;
 }

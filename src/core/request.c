@@ -274,6 +274,17 @@ static void queue_lists(struct app *app, const struct birth *b)
     }
 }
 
+/* With its text: were it unknown to a Redis that has just been started, it would run after the push that follows it, and a worker could take
+ * the job before there is a document. */
+static void queue_create(struct app *app, size_t nkeys, const struct span keys[], size_t nargs, const struct span args[])
+{
+    char digits[NUMBER_SIZE];
+    struct span words[40] = { SPAN("EVAL"), { script_request_create.body, script_request_create.body_len }, span_number(digits, (int)nkeys) };
+    memcpy(words + 3, keys, nkeys * sizeof *keys);
+    memcpy(words + 3 + nkeys, args, nargs * sizeof *args);
+    redis_queue(app->redis, (int)(3 + nkeys + nargs), words);
+}
+
 static void queue_birth(struct app *app, const struct birth *b)
 {
     struct span hash = span_of(b->hash);
@@ -292,7 +303,7 @@ static void queue_birth(struct app *app, const struct birth *b)
     redis_use_db(app->redis, app->main_db);
     redis_queuef(app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)(b->now_ms + NEW_WATCH_MS), hash.s, hash.len);
     queue_lists(app, b);
-    redis_queue_script(app->redis, &script_request_create, ARRAY_LEN(keys), keys, ARRAY_LEN(args) - (b->n->user_id.s ? 0 : 2), args);
+    queue_create(app, ARRAY_LEN(keys), keys, ARRAY_LEN(args) - (b->n->user_id.s ? 0 : 2), args);
     job_push_queue(app, &(struct job_new){ .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s });
     str_free(&clock);
 }

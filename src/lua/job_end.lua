@@ -45,14 +45,13 @@ local function finish(id, data, had, outcome, error_text, value)
   end
   if error_text ~= '' then call('HSET', data, 'error', error_text) end
   if had[7] then free_key(id, had[7]) end
-  if outcome == 'completed' then took_ms = took_ms + math.max(0, now - (tonumber(had[3]) or now)) end
+  if outcome == 'completed' then took_ms = took_ms + math.max(0, now - whole(had[3], now)) end
   tell(id, had[4], outcome, outcome)
 end
 
 local function again(id, data, had, delay, error_text)
-  call('ZREM', active, id)
-  call('HINCRBY', data, 'attempts', 1)
-  call('HSET', data, 'status', 'pending', 'history', noted(had[6], had[1], had[5], error_text))
+  call('HSET', data, 'attempts', string.format('%.0f', whole(had[10], 0) + 1), 'status', 'pending',
+    'history', noted(had[6], had[1], had[5], error_text))
   if error_text ~= '' then call('HSET', data, 'error', error_text) end
   call('HDEL', data, 'worker_id', 'from_score')
   if delay > 0 then
@@ -64,7 +63,6 @@ local function again(id, data, had, delay, error_text)
 end
 
 local function back(id, data, had)
-  call('ZREM', active, id)
   call('HSET', data, 'status', 'pending')
   call('HDEL', data, 'worker_id')
   to_head(id, had[8])
@@ -76,7 +74,7 @@ for i = 6, #ARGV, 7 do
   local id, run, outcome, type_name = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 6]
   local data = prefix .. id
   local had = redis.pcall('HMGET', data, 'run', 'status', 'started_at', 'user_id', 'worker_id', 'history', 'unique_key',
-    'from_score', 'priority')
+    'from_score', 'priority', 'attempts')
   local ours = had[1] == run and not ended[had[2]] and (had[2] == 'processing' or call('ZSCORE', active, id))
   result[#result + 1] = ours and 1 or 0
   if ours then

@@ -22,6 +22,10 @@ local function forget(other)
 end
 
 if not call('ZSCORE', failed, from) then return 0 end
+if run == '' and call('EXISTS', data) == 0 then -- what it was to do is forgotten after 7 days
+  call('ZREM', failed, id)
+  return 0
+end
 forget(from)
 for i = 9, #ARGV do forget(ARGV[i]) end
 local had = call('HMGET', data, 'status', 'priority', 'unique_key', 'user_id', 'type')

@@ -10,9 +10,14 @@ local time = redis.call('TIME')
 
 local fields = redis.pcall('HGETALL', data)
 local result = {fields.err and {} or fields, redis.call('PTTL', data), time[1] * 1000 + math.floor(time[2] / 1000)}
+local elsewhere = false
 for i = 3, 6 do
-  result[#result + 1] = redis.call('ZSCORE', KEYS[i], id)
+  local score = redis.call('ZSCORE', KEYS[i], id)
+  elsewhere = elsewhere or score
+  result[#result + 1] = score
 end
-result[#result + 1] = redis.call('LPOS', list, id, 'RANK', -1, 'MAXLEN', most)
+local status = redis.pcall('HGET', data, 'status')
+local may_be_listed = not elsewhere and (not status or status == 'pending') -- else a search would be in vain
+result[#result + 1] = may_be_listed and redis.call('LPOS', list, id, 'RANK', -1, 'MAXLEN', most)
 result[#result + 1] = redis.call('LLEN', list)
 return result

@@ -13,7 +13,8 @@ if call('EXISTS', data) == 1 then
   local had = call('HMGET', data, 'status', 'from_score')
   if had[1] == 'processing' and not call('ZSCORE', KEYS[2], id) then
     call('HSET', data, 'status', 'pending')
-    if had[2] then
+    local score = tonumber(had[2])
+    if score and math.abs(score) < 1e300 then
       call('ZADD', string.sub(KEYS[2], 1, -7) .. 'priority', had[2], id)
     else
       call('RPUSH', KEYS[1], id)

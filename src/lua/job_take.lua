@@ -10,7 +10,7 @@ local list, priority, delayed, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local base, prefix, channel = ARGV[1], ARGV[2], ARGV[3]
 local worker, max, lease = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local HELD_MS = 300000     -- a held back job looks after itself that much later, should its limit be gone
-local RUN_MAX = 2 ^ 48
+local ID_MAX = 128
 local DAY_S = 86400
 local ended = {completed = true, failed = true, cancelled = true}
 local time = call('TIME')
@@ -74,7 +74,7 @@ local function room(l)
 end
 
 local function hold(l, id, data, had, from_score)
-  local score = had.held_score or from_score or ranked(5)
+  local score = score_of(had.held_score) or from_score or ranked(5)
   call('ZADD', l.waits, score, id)
   call('ZADD', delayed, now + HELD_MS + 10 * l.held, id)
   call('HSET', data, 'held_score', score)
@@ -87,10 +87,11 @@ local due = call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 100)
 if #due > 0 then call('ZREM', delayed, unpack(due)) end
 for _, id in ipairs(due) do
   local had = redis.pcall('HMGET', prefix .. id, 'priority', 'type', 'held_score', 'from_score')
-  if not had[3] then
+  local score = score_of(had[3])
+  if not score then
     to_tail(id, had[1])
   elseif types[had[2]] then
-    call('ZADD', types[had[2]].waits, had[3], id)
+    call('ZADD', types[had[2]].waits, score, id)
     call('ZADD', delayed, now + HELD_MS, id)
   else
     call('ZREM', base .. 'limited:' .. (had[2] or 'default'), id)
@@ -142,10 +143,8 @@ end
 -- When the job began to wait. One of which that is not known begins now.
 local function waits_since(id)
   local since = redis.pcall('HGET', prefix .. id, 'created_at')
-  since = type(since) == 'string' and tonumber(since)
-  if not since then
-    redis.pcall('HSETNX', prefix .. id, 'created_at', now)
-  end
+  since = type(since) == 'string' and whole(since)
+  if not since then redis.pcall('HSET', prefix .. id, 'created_at', now_text) end
   return since or now
 end
 
@@ -189,6 +188,16 @@ local function pick()
   return {id}, score
 end
 
+-- Such an id fits into no key and no C string: it would be taken again and again.
+local function refuse(id, data)
+  call('HSET', data, 'status', 'failed', 'completed_at', now_text, 'error', 'its id is too long or has control characters')
+  call('EXPIRE', data, 7 * DAY_S)
+  call('ZADD', KEYS[5], now, id)
+  call('INCR', ARGV[4] .. 'failed')
+  if call('HINCRBY', ARGV[5], 'tasks_failed', 1) == 1 then call('EXPIRE', ARGV[5], 90 * DAY_S) end
+  tell(id, nil, 'failed', 'failed')
+end
+
 -- What has ended, is being carried out (listed twice), or is no hash is dropped.
 local function begin(id, from_score)
   local data = prefix .. id
@@ -199,8 +208,8 @@ local function begin(id, from_score)
     if call('TTL', data) < 0 then call('EXPIRE', data, DAY_S) end
     return
   end
-  local run = tonumber(had.run) or 0
-  run = run >= 0 and run < RUN_MAX and math.floor(run) or 0
+  if #id > ID_MAX or string.find(id, '%c') then return refuse(id, data) end
+  local run = whole(had.run, 0)
   if (run > 0 or had.status == 'processing') and call('ZSCORE', active, id) then return end
   local l = types[had.type or 'default']
   if l then

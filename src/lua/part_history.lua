@@ -4,10 +4,11 @@ local HISTORY_MAX = 20
 
 local function noted(history, run, worker, text)
   local entry = '{"run":' .. run .. ',"at":' .. now_text .. ',"worker":' .. quoted(worker or '') .. ',"error":' .. quoted(text) .. '}'
-  if not history or #history < 3 then return '[' .. entry .. ']' end
-  local _, count = string.gsub(history, '{"run":', '')
+  local _, count = string.gsub(history or '', '{"run":', '')
   if count >= HISTORY_MAX then
-    history = '[' .. string.sub(history, string.find(history, ',{"run":', 2, true) + 1)
+    local second = string.find(history, ',{"run":', 2, true)
+    history = second and '[' .. string.sub(history, second + 1)
   end
+  if count == 0 or not history then return '[' .. entry .. ']' end
   return string.sub(history, 1, -2) .. ',' .. entry .. ']'
 end

@@ -166,8 +166,10 @@ static const char *read_backoff(struct reading *r, struct json_object *value)
 
     str_reset(out);
     for (size_t i = 0; i < count; i++) {
+        struct json_object *seconds = json_object_array_get_idx(value, i);
+
         str_adds(out, i ? "," : "");
-        str_adds(out, json_object_get_string(json_object_array_get_idx(value, i)));
+        str_adds(out, json_object_is_type(seconds, json_type_int) ? json_object_get_string(seconds) : "?");
     }
     if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_string))
         str_adds(out, json_object_get_string(value));

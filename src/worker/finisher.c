@@ -97,8 +97,12 @@ static void wait_for_redis(struct finisher *f)
     worker_redis_failed(f->worker, &f->err);
     f->wait_ms = f->wait_ms == 0 ? WAIT_FIRST_MS : f->wait_ms < WAIT_MAX_MS ? f->wait_ms * 2 : WAIT_MAX_MS;
     for (size_t i = 0; i < f->count; i++)
-        put(f, f->carries[i]);
-    alarm_set(f->worker->alarms, &f->alarm, f->wait_ms, ring);
+        if (carry_is_running(f->carries[i]))
+            put(f, f->carries[i]);
+        else /* given up meanwhile; when all are, the worker has left, and its alarms with it */
+            carry_let_go(f->carries[i]);
+    if (f->first)
+        alarm_set(f->worker->alarms, &f->alarm, f->wait_ms, ring);
 }
 
 static void worked(void *ctx)

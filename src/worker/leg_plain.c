@@ -43,9 +43,9 @@ static void add_body(struct leg *leg)
 
 int leg_begin_plain(const struct house *house, struct leg *leg)
 {
+    leg->type = find_type(house, leg->job.type); /* first: also the end of a poisoned one makes room for its type */
     if (leg->job.deaths >= JOB_DEATHS_MAX)
         return leg_ends(leg, JOB_FAILED, "poison");
-    leg->type = find_type(house, leg->job.type);
     leg->handler = leg->type ? handler_find(leg->type->handler) : &handler_http;
     if (!leg->handler)
         return leg_ends(leg, JOB_FAILED, "handler_unknown");

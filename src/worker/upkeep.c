@@ -141,13 +141,15 @@ void upkeep_check(struct upkeep *u, const char *id)
 static int recover(struct app *app, struct upkeep *u)
 {
     const struct worker_options *o = u->worker->options;
-    for (size_t i = 0; i < o->queue_count; i++) {
+    int result = 0;
+    for (size_t i = 0; i < o->queue_count; i++) { /* one that is broken does not hold up the others */
         int n = job_recover(app, o->queues[i], &u->err);
         if (n < 0)
-            return -1;
-        u->recovered += n;
+            result = -1;
+        else
+            u->recovered += n;
     }
-    return 0;
+    return result;
 }
 
 static void beat(struct app *app, struct upkeep *u)

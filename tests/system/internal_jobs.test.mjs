@@ -199,6 +199,8 @@ describe('pushing', () => {
     assert.deepEqual(Object.keys(wrong).sort(), [
       'backoff', 'colour', 'delay', 'id', 'parent', 'payload', 'priority', 'queue', 'timeout', 'tries', 'unique_for', 'user_id',
     ]);
+    for (const backoff of [[null], [[1]], [{}], [-1], ['5'], [1.5], {}, true])
+      assert.ok((await mistakes({ type: 'default', backoff })).backoff, JSON.stringify(backoff));
     assert.match((await mistakes({ id: 'req_00000000000000000000000000', type: 'default' })).id, /belong to requests/);
     assert.match((await mistakes({})).type, /required/);
     assert.match((await mistakes({ type: 7 })).type, /name of a job type/);

@@ -209,6 +209,16 @@ static void one_whose_request_has_ended_otherwise_is_left(void **state)
     assert_redis("1", "ZCARD", JOBS_FAILED);
 }
 
+static void what_has_been_forgotten_is_not_made_up_again(void **state)
+{
+    (void)state;
+    REDIS_RUN("ZADD", JOBS_FAILED, "1", "ghost");
+    assert_int_equal(job_failed_retry(house_app(), NULL, "ghost", &err), 0);
+    assert_redis("0", "ZCARD", JOBS_FAILED);
+    assert_redis("0", "LLEN", JOBS_LIST);
+    assert_redis("0", "EXISTS", JOBS_DATA("ghost"));
+}
+
 static void a_retry_that_was_cut_off_after_reopening_is_finished_by_the_next(void **state)
 {
     char hash[HASH_SIZE];
@@ -355,6 +365,7 @@ int main(void)
         T(a_requests_job_reopens_its_request_under_the_next_run),
         T(one_whose_request_has_expired_stays_among_the_failed),
         T(one_whose_request_has_ended_otherwise_is_left),
+        T(what_has_been_forgotten_is_not_made_up_again),
         T(a_retry_that_was_cut_off_after_reopening_is_finished_by_the_next),
         T(a_failed_leg_of_a_code_begins_its_request_from_the_first_leg),
         T(a_failed_call_on_the_side_is_tried_again_by_itself),

@@ -517,6 +517,108 @@ static void numbers_of_a_hash_that_are_none_stop_nothing(void **state)
     job_clear(&job);
 }
 
+/* Fields as anybody might write them. */
+static const char *const odd[] = { "x", "", "1.0", "nan", "inf", "-1e300", "9223372036854775807" };
+
+static void odd_numbers_lose_no_job_on_any_way_back(void **state)
+{
+    struct err err = ERR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        struct job_end back = { .id = "c", .run = 1, .outcome = JOB_GIVE_BACK };
+
+        server_flush();
+        push("a");
+        push("b");
+        push("c");
+        take_ids(&first, 3);
+        for (const char *id = "abc"; *id; id++) {
+            char data[64];
+            snprintf(data, sizeof data, DATA("%c"), *id);
+            REDIS_RUN("HSET", data, "attempts", odd[i], "deaths", odd[i], "from_score", odd[i], "started_at", odd[i], "held_score", odd[i],
+                      "history", "{\"run\":");
+        }
+        assert_int_equal(again(&first, "a", 1, 0, "e"), 1);
+        let_lease_run_out("b");
+        assert_int_equal(recover(), 1);
+        assert_int_equal(job_end_one(&first, &back, &err), 1);
+        assert_redis("0", "ZCARD", ACTIVE);
+        assert_int_equal(take(&first, NULL) + take(&first, NULL) + take(&first, NULL), 6);
+        REDIS_RUN("HSET", DATA("a"), "started_at", odd[i]);
+        assert_int_equal(finish(&first, "a", 2, JOB_COMPLETED), 1);
+        assert_redis("1", "GET", "peygir:stats:tasks:completed");
+    }
+}
+
+static void one_odd_score_among_the_due_ones_stops_none_of_them(void **state)
+{
+    const struct job_limit limit = { .type = "ocr", .at_once = 1 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        server_flush();
+        for (const char *id = "abc"; *id; id++) {
+            char data[64], name[2] = { *id, '\0' };
+            snprintf(data, sizeof data, DATA("%c"), *id);
+            REDIS_RUN("HSET", data, "type", "other", "status", "pending");
+            REDIS_RUN("ZADD", DELAYED, "1", name);
+        }
+        REDIS_RUN("HSET", DATA("b"), "held_score", odd[i], "from_score", odd[i], "type", "ocr");
+        assert_int_equal(strlen(take_ids_limited(&first, 9, &limit, 1, NULL)), strlen("a b c"));
+        assert_redis("3", "ZCARD", ACTIVE);
+    }
+}
+
+static void an_id_that_fits_into_no_key_fails_at_once(void **state)
+{
+    char id[200];
+
+    (void)state;
+    memset(id, 'i', sizeof id - 1);
+    id[sizeof id - 1] = '\0';
+    REDIS_RUN("LPUSH", LIST, id);
+    REDIS_RUN("EVAL", "redis.call('LPUSH', KEYS[1], 'a\\0b', 'c\\nd')", "1", LIST);
+    push("good");
+    assert_string_equal(take_ids(&first, 9), "good");
+    assert_redis("1", "ZCARD", ACTIVE);
+    assert_redis("3", "ZCARD", FAILED);
+    assert_redis("3", "GET", "peygir:stats:tasks:failed");
+}
+
+/* It begins to wait when it is first looked at, which is at the eighth take; at the sixteenth it waits longest. */
+static void one_whose_creation_is_no_number_grows_old_too(void **state)
+{
+    bool taken = false;
+
+    (void)state;
+    REDIS_RUN("HSET", DATA("old"), "created_at", "2026-01-02T03:04:05Z");
+    REDIS_RUN("ZADD", PRIORITY, "0", "old");
+    for (int i = 1; i <= 24; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "n%d", i);
+        push_ranked(id, 9);
+        if (i == 8 || i == 24)
+            taken = strstr(take_ids(&first, 8), "old") || taken;
+    }
+    assert_true(taken);
+}
+
+static void all_jobs_of_a_worker_that_carried_many_come_back_at_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 350; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "m%d", i);
+        push(id);
+    }
+    while (take(&first, NULL) > 0)
+        ;
+    REDIS_RUN("EVAL", "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 1, id) end", "1", ACTIVE);
+    assert_int_equal(recover(), 350);
+    assert_redis("350", "LLEN", LIST);
+}
+
 /* --- death and fencing --- */
 
 static void a_dead_workers_job_runs_elsewhere_and_counts_a_death(void **state)
@@ -647,6 +749,11 @@ int main(void)
         KIT_TEST(a_listed_id_without_data_gets_data_of_type_default),
         KIT_TEST(a_key_of_another_kind_in_a_jobs_place_stops_nothing),
         KIT_TEST(numbers_of_a_hash_that_are_none_stop_nothing),
+        KIT_TEST(odd_numbers_lose_no_job_on_any_way_back),
+        KIT_TEST(one_odd_score_among_the_due_ones_stops_none_of_them),
+        KIT_TEST(an_id_that_fits_into_no_key_fails_at_once),
+        KIT_TEST(one_whose_creation_is_no_number_grows_old_too),
+        KIT_TEST(all_jobs_of_a_worker_that_carried_many_come_back_at_once),
         KIT_TEST(a_dead_workers_job_runs_elsewhere_and_counts_a_death),
         KIT_TEST(several_dead_workers_jobs_keep_their_order),
         KIT_TEST(an_old_run_changes_nothing),
