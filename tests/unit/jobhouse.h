@@ -44,28 +44,4 @@ static inline void house_stop(void)
     server_stop();
 }
 
-#define REDIS_CLI(...) server_cli((const char *const[]){ __VA_ARGS__, NULL })
-
-/* Run a command for its effect. */
-#define REDIS_RUN(...) free(REDIS_CLI(__VA_ARGS__))
-
-/* What a command answers, as text without the newline at its end. */
-#define assert_redis(expected, ...)                                  \
-    do {                                                             \
-        char *answer_ = REDIS_CLI(__VA_ARGS__);                      \
-        answer_[strcspn(answer_, "\n")] = '\0';                      \
-        assert_string_equal(answer_, (expected));                    \
-        free(answer_);                                               \
-    } while (0)
-
-static inline long long redis_number(const char *const words[])
-{
-    char *answer = server_cli(words);
-    long long n = strtoll(answer, NULL, 10);
-
-    free(answer);
-    return n;
-}
-#define REDIS_NUMBER(...) redis_number((const char *const[]){ __VA_ARGS__, NULL })
-
 #endif

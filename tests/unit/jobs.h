@@ -13,27 +13,6 @@
 #define JOBS_FAILED "peygir:task:failed"
 #define JOBS_DATA(id) "peygir:task:data:" id
 
-#define REDIS_RUN(...) free(server_cli((const char *const[]){ __VA_ARGS__, NULL }))
-
-/* The first line of what a command answers. */
-#define assert_redis(expected, ...)                                                 \
-    do {                                                                            \
-        char *answer_ = server_cli((const char *const[]){ __VA_ARGS__, NULL });     \
-        answer_[strcspn(answer_, "\n")] = '\0';                                     \
-        assert_string_equal(answer_, (expected));                                   \
-        free(answer_);                                                              \
-    } while (0)
-
-static inline long long redis_number(const char *const words[])
-{
-    char *answer = server_cli(words);
-    long long n = strtoll(answer, NULL, 10);
-
-    free(answer);
-    return n;
-}
-#define REDIS_NUMBER(...) redis_number((const char *const[]){ __VA_ARGS__, NULL })
-
 /* The field of a job whose id is made by the test. */
 static inline char *jobs_field(const char *id, const char *field)
 {
