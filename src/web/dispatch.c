@@ -5,7 +5,8 @@
  *   -> who asks, and the request (one round trip for both) -> a newcomer's cookie -> is it theirs? -> CSRF
  *   -> is the service open? -> function
  *
- * Whatever says no ends in the same place: the error page, or problem+json. */
+ * Whatever says no ends in the same place: the error page, or problem+json. Of the requests that a thread is handed at
+ * once, those that only look (ROUTE_LOOKS) share the one round trip; then the others follow, one after the other. */
 #include "web/dispatch.h"
 
 #include "base/address.h"
@@ -52,20 +53,18 @@ static bool has_control_bytes(struct span s)
 /* --- the steps; each says PROBLEM_NONE to go on --- */
 
 /* Others hear that there is nothing, whatever they ask for. */
-static enum problem is_from_here(struct exchange *x, struct fcgi_io *io)
+static enum problem is_from_here(struct exchange *x)
 {
     const char *list = settings_text(x->seat->app.house->settings, OPT_PEYGIR_INTERNAL_FROM);
 
-    (void)io;
     return !is_internal(x) || address_in_list(list, x->param[PARAM_REMOTE_ADDR]) ? PROBLEM_NONE : PROBLEM_NOT_FOUND;
 }
 
-static enum problem find_route(struct exchange *x, struct fcgi_io *io)
+static enum problem find_route(struct exchange *x)
 {
     struct route_names names;
     enum problem problem;
 
-    (void)io;
     x->route = route_find(x->method, x->segment, x->segment_count, &names, &problem);
     if (!x->route)
         return problem;
@@ -79,9 +78,8 @@ static enum problem find_route(struct exchange *x, struct fcgi_io *io)
     return x->hash.s && !keys_is_hash(x->hash) ? PROBLEM_NOT_FOUND : PROBLEM_NONE;
 }
 
-static enum problem not_crowded(struct exchange *x, struct fcgi_io *io)
+static enum problem not_crowded(struct exchange *x)
 {
-    (void)io;
     return fcgi_crowded() && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
 }
 
@@ -97,7 +95,7 @@ static struct span bearer(const struct exchange *x)
 }
 
 /* Before the body, so that nobody has one read who may not send it. */
-static enum problem token_holds(struct exchange *x, struct fcgi_io *io)
+static enum problem token_holds(struct exchange *x)
 {
     char name[TOKEN_NAME_MAX + 1];
     struct span token = bearer(x);
@@ -106,7 +104,7 @@ static enum problem token_holds(struct exchange *x, struct fcgi_io *io)
 
     if (!demands(x, DEMAND_SOME_TOKEN))
         return PROBLEM_NONE;
-    if (not_crowded(x, io) != PROBLEM_NONE)
+    if (not_crowded(x) != PROBLEM_NONE)
         return PROBLEM_BUSY;
     found = token.s ? token_check(&x->seat->app, token, &role, name, &x->err) : 0;
     if (found < 0)
@@ -129,7 +127,7 @@ static enum problem decode_body(struct exchange *x)
     return rc < 0 ? PROBLEM_BAD_REQUEST : PROBLEM_NONE;
 }
 
-static enum problem take_body(struct exchange *x, struct fcgi_io *io)
+static enum problem take_body(struct exchange *x)
 {
     int64_t declared = exchange_declared(x);
 
@@ -137,7 +135,7 @@ static enum problem take_body(struct exchange *x, struct fcgi_io *io)
         return PROBLEM_NONE;
     if (declared < 0)
         return PROBLEM_BAD_REQUEST;
-    switch (fcgi_read(io, declared, EXCHANGE_BODY_MAX, &x->body)) {
+    switch (fcgi_read(x->io, declared, EXCHANGE_BODY_MAX, &x->body)) {
     case FCGI_BODY_WHOLE:
         return decode_body(x);
     case FCGI_BODY_LIES:
@@ -164,61 +162,128 @@ static bool is_started(struct exchange *x)
     return memcmp(started_slot(x), x->hash.s, HASH_LEN) == 0;
 }
 
-/* What one exchange is asked for. */
-struct looking {
-    struct span token; /* absent: no session */
-    bool request, place;
+/* What Redis is asked about one exchange. */
+struct look {
+    struct exchange *x;
+    struct span token;   /* absent: no session */
+    bool request, place; /* the request of the path; its place in the queue as well */
+    /* what came of it */
+    size_t at_session, at_request; /* where its replies are */
+    bool foreign;        /* somebody wrote past the guard */
+    int found;           /* 1: the request is there; 0; -1: x->err says why */
 };
 
-static int exchange_looks(struct exchange *x, const struct looking *l, bool *foreign)
+static void queue_session(struct app *app, struct look *l, size_t *count)
 {
-    struct app *app = &x->seat->app;
-    bool request_first = l->request && redis_last_db(app->redis) == app->main_db; /* one SELECT instead of two */
-    size_t count, at_request = request_first || !l->token.s ? 0 : SESSION_REPLIES;
-    size_t at_session = request_first ? REQUEST_REPLIES + (l->place ? PLACE_REPLIES : 0) : 0;
-    const struct reply *replies;
+    if (!l->token.s)
+        return;
+    session_queue(app, l->token);
+    l->at_session = *count;
+    *count += SESSION_REPLIES;
+}
+
+static void queue_request(struct app *app, struct look *l, size_t *count)
+{
+    if (!l->request)
+        return;
+    l->at_request = *count;
+    request_queue(app, l->x->hash);
+    *count += REQUEST_REPLIES;
+    if (!l->place)
+        return;
+    request_queue_place(app, l->x->hash);
+    *count += PLACE_REPLIES;
+}
+
+/* All of one kind and then all of the other, beginning in the database where the connection is: one SELECT for all. */
+static void queue_looks(struct app *app, struct look looks[], size_t n)
+{
+    void (*const kinds[])(struct app *, struct look *, size_t *) = { queue_session, queue_request };
+    bool request_first = looks[0].request && redis_last_db(app->redis) == app->main_db;
+    size_t count = 0;
+
+    for (size_t turn = 0; turn < ARRAY_LEN(kinds); turn++)
+        for (size_t i = 0; i < n; i++)
+            kinds[turn ^ request_first](app, &looks[i], &count);
+}
+
+static int take_look(struct app *app, struct look *l, const struct reply *replies)
+{
+    struct exchange *x = l->x;
     int found = 0;
 
-    for (int turn = 0; turn < 2; turn++) {
-        if ((turn == 0) != request_first && l->token.s)
-            session_queue(app, l->token);
-        if ((turn == 0) == request_first && l->request)
-            request_queue(app, x->hash);
-        if ((turn == 0) == request_first && l->place)
-            request_queue_place(app, x->hash);
-    }
-    if (redis_exchange(l->request ? app->redis : app->session_redis, &replies, &count, &x->err) < 0)
-        return -1;
-    if (l->token.s && session_take(app, l->token, replies + at_session, &x->session, &x->err) < 0)
+    if (l->token.s && session_take(app, l->token, replies + l->at_session, &x->session, &x->err) < 0)
         return -1;
     if (l->request)
-        found = request_take(x->hash, replies + at_request, &x->request, foreign, &x->err);
+        found = request_take(x->hash, replies + l->at_request, &x->request, &l->foreign, &x->err);
     if (found > 0 && l->place)
-        request_take_place(replies + at_request + REQUEST_REPLIES, &x->request);
+        request_take_place(replies + l->at_request + REQUEST_REPLIES, &x->request);
     return found;
+}
+
+/* One round trip for all of them. With a request among them, sessions lie on the same server. */
+static void take_looks(struct app *app, struct look looks[], size_t n)
+{
+    struct redis *r = looks[0].request ? app->redis : app->session_redis;
+    struct err *err = &looks[0].x->err;
+    const struct reply *replies;
+    size_t count;
+    int rc;
+
+    queue_looks(app, looks, n);
+    rc = redis_exchange(r, &replies, &count, err);
+    for (size_t i = 0; i < n; i++) {
+        if (rc < 0)
+            looks[i].x->err = *err;
+        looks[i].found = rc < 0 ? -1 : take_look(app, &looks[i], replies);
+    }
+}
+
+static bool wants_place(const struct exchange *x, const struct look *l)
+{
+    return l->found > 0 && !l->place && demands(x, DEMAND_PLACE) && x->request.status == REQUEST_PENDING;
+}
+
+/* What came of a look that needs no further one. */
+static void keep_look(const struct look *l)
+{
+    struct exchange *x = l->x;
+
+    if (l->found > 0 && x->request.status != REQUEST_PENDING)
+        memcpy(started_slot(x), x->hash.s, HASH_LEN);
+    x->has_owner = x->session.known;
+    x->has_request = x->session.known && l->found > 0;
+}
+
+static struct look look_of(struct exchange *x)
+{
+    const struct app *app = &x->seat->app;
+    bool request = demands(x, DEMAND_REQUEST) && app->session_redis == app->redis;
+
+    return (struct look){ .x = x, .token = x->cookie, .request = request,
+                          .place = request && demands(x, DEMAND_PLACE) && !is_started(x) };
 }
 
 /* Session and request by one round trip; more when sessions live on another server, when somebody wrote past the guard, or when a
  * request waits again that was seen started. Without a stored session there is no request to look for: whoever made one has
  * got a token. */
-static int read_both(struct exchange *x, struct span token)
+static int read_both(struct exchange *x)
 {
     struct app *app = &x->seat->app;
-    bool wanted = demands(x, DEMAND_REQUEST), together = wanted && app->session_redis == app->redis, foreign = false;
-    bool place = demands(x, DEMAND_PLACE) && !is_started(x);
-    int found = exchange_looks(x, &(struct looking){ token, together, together && place }, &foreign);
+    struct look l = look_of(x);
+    bool together = l.request;
 
-    if (found >= 0 && wanted && x->session.known && (foreign || !together)) {
-        found = request_read(app, x->hash, &x->request, &x->err);
-        place = false;
+    take_looks(app, &l, 1);
+    if (l.found >= 0 && demands(x, DEMAND_REQUEST) && x->session.known && (l.foreign || !together)) {
+        l.found = request_read(app, x->hash, &x->request, &x->err);
+        l.place = false;
     }
-    if (found > 0 && !place && demands(x, DEMAND_PLACE) && x->request.status == REQUEST_PENDING)
-        found = exchange_looks(x, &(struct looking){ { NULL, 0 }, true, true }, &foreign);
-    if (found > 0 && x->request.status != REQUEST_PENDING)
-        memcpy(started_slot(x), x->hash.s, HASH_LEN);
-    x->has_owner = x->session.known;
-    x->has_request = x->session.known && found > 0;
-    return found < 0 ? -1 : 0;
+    if (wants_place(x, &l)) {
+        l = (struct look){ .x = x, .request = true, .place = true };
+        take_looks(app, &l, 1);
+    }
+    keep_look(&l);
+    return l.found < 0 ? -1 : 0;
 }
 
 bool dispatch_closed(struct exchange *x, const struct service *service, struct str *words)
@@ -242,33 +307,30 @@ bool dispatch_reread(struct exchange *x)
     return x->has_request;
 }
 
-static enum problem look(struct exchange *x, struct fcgi_io *io)
+/* Whom the cookie names; 1: only Redis knows. */
+static int know_cookie(struct exchange *x)
 {
-    struct span cookie;
+    int rc;
 
-    (void)io;
+    x->cookie = visitor_cookie(x);
+    rc = session_cookie(&x->seat->app, x->cookie, &x->session);
+    x->has_owner = rc == 0;
+    return rc;
+}
+
+static enum problem look(struct exchange *x)
+{
     if (!demands(x, DEMAND_SESSION))
         return PROBLEM_NONE;
-    cookie = visitor_cookie(x);
-    switch (session_cookie(&x->seat->app, cookie, &x->session)) {
-    case 1:
-        if (read_both(x, cookie) < 0)
-            return exchange_fail(x);
-        break;
-    case 0:
-        x->has_owner = true;
-        break;
-    default:
-        break;
-    }
+    if (know_cookie(x) > 0 && read_both(x) < 0)
+        return exchange_fail(x);
     if (!x->has_owner && demands(x, DEMAND_NEWCOMER))
         visitor_welcome(x);
     return PROBLEM_NONE;
 }
 
-static enum problem is_theirs(struct exchange *x, struct fcgi_io *io)
+static enum problem is_theirs(struct exchange *x)
 {
-    (void)io;
     if (!demands(x, DEMAND_REQUEST))
         return PROBLEM_NONE;
     if (!x->has_request || !request_belongs(&x->request, span_of(x->session.owner), span_of(x->session.user_id)))
@@ -279,26 +341,23 @@ static enum problem is_theirs(struct exchange *x, struct fcgi_io *io)
     return PROBLEM_NONE;
 }
 
-static enum problem csrf_holds(struct exchange *x, struct fcgi_io *io)
+static enum problem csrf_holds(struct exchange *x)
 {
     struct span token = x->param[PARAM_CSRF].s ? x->param[PARAM_CSRF] : form_get(&x->form, "_token");
 
-    (void)io;
     if (!demands(x, DEMAND_CSRF))
         return PROBLEM_NONE;
     return x->has_owner && session_csrf_ok(&x->seat->app, &x->session, token) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
 }
 
-static enum problem is_open(struct exchange *x, struct fcgi_io *io)
+static enum problem is_open(struct exchange *x)
 {
-    (void)io;
     return demands(x, DEMAND_OPEN) && dispatch_closed(x, x->service, &x->said) ? PROBLEM_CLOSED : PROBLEM_NONE;
 }
 
 /* Posted before the function, whose exchange takes it along, or sent when the answer is on its way. */
-static enum problem touch(struct exchange *x, struct fcgi_io *io)
+static enum problem touch(struct exchange *x)
 {
-    (void)io;
     if (x->session.known && (x->session.user_id[0] == '\0' || demands(x, DEMAND_PERSON)))
         session_touch(&x->seat->app, &x->session);
     if (x->has_request)
@@ -306,19 +365,20 @@ static enum problem touch(struct exchange *x, struct fcgi_io *io)
     return PROBLEM_NONE;
 }
 
-static enum problem run(struct exchange *x, struct fcgi_io *io)
-{
-    static enum problem (*const steps[])(struct exchange *, struct fcgi_io *) = {
-        is_from_here, find_route, token_holds, take_body, not_crowded, look, is_theirs, csrf_holds, is_open, touch,
-    };
+typedef enum problem step(struct exchange *x);
 
-    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        enum problem problem = steps[i](x, io);
-        if (problem != PROBLEM_NONE)
-            return problem;
-    }
-    return x->route->function(x);
+static enum problem run(struct exchange *x, step *const steps[], size_t count)
+{
+    enum problem problem = PROBLEM_NONE;
+
+    for (size_t i = 0; i < count && problem == PROBLEM_NONE; i++)
+        problem = steps[i](x);
+    return problem;
 }
+
+static step *const finding[] = { is_from_here, find_route };
+static step *const looking[] = { token_holds, take_body, not_crowded, look };
+static step *const doing[] = { is_theirs, csrf_holds, is_open, touch };
 
 /* --- the answer --- */
 
@@ -351,7 +411,7 @@ static void answer_problem(struct exchange *x)
         page_problem(x);
 }
 
-static void log_answer(const struct exchange *x, int64_t started_ms)
+static void log_answer(const struct exchange *x)
 {
     const char *pattern = x->route ? x->route->pattern : "(none)";
 
@@ -362,29 +422,99 @@ static void log_answer(const struct exchange *x, int64_t started_ms)
     if (!log_wants(LOG_DEBUG))
         return;
     log_debug("%s %s %d in %lld ms", x->method == METHOD_POST ? "POST" : "GET", pattern, x->status,
-              (long long)(clock_mono_ms() - started_ms));
+              (long long)(clock_mono_ms() - x->started_ms));
 }
 
-void dispatch_serve(void *arg, struct fcgi_io *io)
-{
-    struct seat *seat = arg;
-    struct exchange *x = &seat->x;
-    int64_t started_ms = log_wants(LOG_DEBUG) ? clock_mono_ms() : 0;
-    bool good = exchange_begin(x, (const char *const *)fcgi_environ(io), &x->err) == 0;
+/* --- serving --- */
 
+static void begin(struct exchange *x, struct fcgi_io *io)
+{
+    bool good;
+
+    x->io = io;
+    x->started_ms = log_wants(LOG_DEBUG) ? clock_mono_ms() : 0;
+    good = exchange_begin(x, (const char *const *)fcgi_environ(io), &x->err) == 0;
     if (is_internal(x))
         visitor_locale_of_programs(x);
     else
         visitor_locale(x);
-    x->problem = good ? run(x, io) : PROBLEM_BAD_REQUEST;
+    x->problem = good ? run(x, finding, ARRAY_LEN(finding)) : PROBLEM_BAD_REQUEST;
+}
+
+static void answer(struct exchange *x)
+{
     if (x->dropped)
         return;
     if (x->problem != PROBLEM_NONE)
         answer_problem(x);
     exchange_finish(x);
-    fcgi_send(io, x->out.s, x->out.len);
     metrics_answer(x->route, x->status);
-    log_answer(x, started_ms);
+    log_answer(x);
+    fcgi_send(x->io, x->out.s, x->out.len);
+}
+
+/* Everything behind the look. */
+static void do_and_answer(struct exchange *x)
+{
+    if (x->problem == PROBLEM_NONE)
+        x->problem = run(x, doing, ARRAY_LEN(doing));
+    if (x->problem == PROBLEM_NONE)
+        x->problem = x->route->function(x);
+    answer(x);
+}
+
+static void serve_alone(struct exchange *x)
+{
+    if (x->problem == PROBLEM_NONE)
+        x->problem = run(x, looking, ARRAY_LEN(looking));
+    do_and_answer(x);
+}
+
+/* Has a stored session to be found, and nothing but that and its request? */
+static bool may_share(struct exchange *x)
+{
+    const struct app *app = &x->seat->app;
+
+    return x->problem == PROBLEM_NONE && demands(x, ROUTE_LOOKS) && app->session_redis == app->redis &&
+           not_crowded(x) == PROBLEM_NONE && know_cookie(x) > 0;
+}
+
+/* Answer those that look by one round trip; false: one that needs a further one, which would take away what the others
+ * borrowed, is still to be served. */
+static bool answer_look(struct look *l)
+{
+    if (l->found >= 0 && (l->foreign || wants_place(l->x, l)))
+        return false;
+    keep_look(l);
+    if (l->found < 0)
+        l->x->problem = exchange_fail(l->x);
+    do_and_answer(l->x);
+    return true;
+}
+
+void dispatch_serve(void *arg, struct fcgi_io *const io[], size_t count)
+{
+    struct seat *seat = arg;
+    struct exchange *alone[FCGI_BATCH];
+    struct look looks[FCGI_BATCH];
+    size_t alone_count = 0, look_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct exchange *x = &seat->x[i];
+
+        begin(x, io[i]);
+        if (may_share(x))
+            looks[look_count++] = look_of(x);
+        else
+            alone[alone_count++] = x;
+    }
+    if (look_count > 0)
+        take_looks(&seat->app, looks, look_count);
+    for (size_t i = 0; i < look_count; i++)
+        if (!answer_look(&looks[i]))
+            alone[alone_count++] = looks[i].x;
+    for (size_t i = 0; i < alone_count; i++)
+        serve_alone(alone[i]);
 }
 
 /* --- seats --- */
@@ -413,7 +543,8 @@ void *dispatch_open(void *ctx)
     struct seat *seat = xcalloc(1, sizeof *seat);
 
     seat->web = ctx;
-    seat->x.seat = seat;
+    for (size_t i = 0; i < FCGI_BATCH; i++)
+        seat->x[i].seat = seat;
     app_open(&seat->app, seat->web->house);
     seat->bases = page_bases(seat->web->house->locales);
     return seat;
@@ -424,7 +555,8 @@ void dispatch_close(void *arg)
     struct seat *seat = arg;
 
     page_bases_free(seat->bases, seat->web->house->locales);
-    exchange_free(&seat->x);
+    for (size_t i = 0; i < FCGI_BATCH; i++)
+        exchange_free(&seat->x[i]);
     closure_memo_clear(&seat->closed);
     app_close(&seat->app);
     free(seat);

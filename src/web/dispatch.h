@@ -1,5 +1,5 @@
 /* dispatch.h: what happens between a FastCGI request and its answer. Each worker thread has a seat: its connections
- * to Redis, its catalogues for templates, and one exchange that it uses again and again. */
+ * to Redis, its catalogues for templates, and as many exchanges as it is handed at once, used again and again. */
 #ifndef PEYGIR_WEB_DISPATCH_H
 #define PEYGIR_WEB_DISPATCH_H
 
@@ -21,7 +21,7 @@ struct seat {
     const struct web *web;
     struct app app;
     struct json_object **bases;   /* of each locale, see page_bases */
-    struct exchange x;
+    struct exchange x[FCGI_BATCH];
     struct closure_memo closed;   /* which services are, as of a second ago at most */
     uint64_t trips_seen;          /* round trips that /metrics knows of */
     char started[SEAT_STARTED][HASH_LEN]; /* requests seen past pending, by their last letters */
@@ -29,7 +29,7 @@ struct seat {
 
 /* The functions of a struct fcgi_handler; ctx is the struct web. */
 void *dispatch_open(void *ctx);
-void dispatch_serve(void *seat, struct fcgi_io *io);
+void dispatch_serve(void *seat, struct fcgi_io *const io[], size_t count);
 void dispatch_rest(void *seat);
 void dispatch_close(void *seat);
 

@@ -24,11 +24,14 @@ enum param {
 /* What an answer is: its type, and the headers that go with it. */
 enum content { CONTENT_PAGE, CONTENT_JSON, CONTENT_PROBLEM, CONTENT_METRICS };
 
+struct fcgi_io;
 struct route;
 struct seat;
 
 struct exchange {
     struct seat *seat;           /* the thread's: connections, templates, catalogues */
+    struct fcgi_io *io;          /* who waits for the answer */
+    int64_t started_ms;          /* clock_mono_ms(); 0: nobody wants to know */
 
     /* the request as it came */
     struct span param[PARAMS];   /* absent: .s NULL */
@@ -50,6 +53,7 @@ struct exchange {
     struct span hash;            /* likewise */
     struct span id;              /* of a job; likewise */
     const struct service *service; /* of the path, or the request's; NULL: none */
+    struct span cookie;          /* the session's; absent: none, or the route does not ask */
     struct session session;
     bool has_owner;              /* session.owner is known: a stored session, a signed cookie, or a newcomer */
     bool has_request;

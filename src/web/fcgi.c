@@ -49,6 +49,8 @@ struct fcgi {
 
 struct fcgi_io {
     FCGX_Request rq;
+    struct fcgi *fcgi;
+    struct conn *conn; /* NULL: handed back */
     bool drained;
 };
 
@@ -188,12 +190,6 @@ enum fcgi_body fcgi_read(struct fcgi_io *io, int64_t declared, size_t max_bytes,
     return (size_t)got == want && more == 0 ? FCGI_BODY_WHOLE : FCGI_BODY_LIES;
 }
 
-void fcgi_send(struct fcgi_io *io, const char *data, size_t len)
-{
-    drain(io);
-    FCGX_PutStr(data, (int)len, io->rq.out);
-}
-
 /* Read one request from `fd`, without closing it afterwards. 0, or below: libfcgi has closed it. */
 static int io_accept(struct fcgi_io *io, int fd)
 {
@@ -208,54 +204,80 @@ static int io_accept(struct fcgi_io *io, int fd)
     return rc;
 }
 
-/* True: the connection is still open. */
-static bool io_finish(struct fcgi_io *io)
+/* What was written goes out, and the connection back to the epoll; or it is closed already. */
+static void io_end(struct fcgi_io *io)
 {
-    bool open;
+    struct conn *c = io->conn;
 
+    io->conn = NULL;
     drain(io);
     FCGX_Finish_r(&io->rq);
-    open = io->rq.ipcFd >= 0;
+    if (io->rq.ipcFd >= 0)
+        conn_rearm(io->fcgi, c);
+    else
+        conn_gone(io->fcgi, c);
     io->rq.ipcFd = -1;
-    return open;
+}
+
+void fcgi_send(struct fcgi_io *io, const char *data, size_t len)
+{
+    drain(io);
+    FCGX_PutStr(data, (int)len, io->rq.out);
+    io_end(io);
 }
 
 /* --- threads --- */
 
-static void serve_one(struct fcgi *f, struct fcgi_io *io, struct conn *c, void *seat)
+static bool take(struct fcgi *f, struct conn *c, struct fcgi_io *io)
 {
     conn_claim(c);
     if (io_accept(io, c->fd) < 0) {
         conn_gone(f, c);
-        return;
+        return false;
     }
-    f->handler.serve(seat, io);
-    if (io_finish(io))
-        conn_rearm(f, c);
-    else
-        conn_gone(f, c);
+    io->conn = c;
+    return true;
+}
+
+/* False: end_fd, all connections are closed. */
+static bool serve_ready(struct fcgi *f, const struct epoll_event ev[], int n, struct fcgi_io io[], void *seat)
+{
+    struct fcgi_io *taken[FCGI_BATCH];
+    size_t count = 0;
+    bool go_on = true;
+
+    for (int i = 0; i < n; i++) {
+        if (!ev[i].data.ptr)
+            go_on = false;
+        else if (take(f, ev[i].data.ptr, &io[count])) {
+            taken[count] = &io[count];
+            count++;
+        }
+    }
+    if (count > 0)
+        f->handler.serve(seat, taken, count);
+    for (size_t i = 0; i < count; i++)
+        if (taken[i]->conn)
+            io_end(taken[i]);
     f->handler.rest(seat);
+    return go_on;
 }
 
 static void *worker(void *arg)
 {
     struct fcgi *f = arg;
-    struct fcgi_io io = { 0 };
+    struct fcgi_io io[FCGI_BATCH] = { 0 };
+    struct epoll_event ev[FCGI_BATCH];
     void *seat = f->handler.open(f->handler.ctx);
+    int n = 0;
 
-    FCGX_InitRequest(&io.rq, -1, 0);
-    for (;;) {
-        struct epoll_event ev;
-        int n = epoll_wait(f->epoll_fd, &ev, 1, -1);
-
-        if (n < 0 && errno != EINTR)
-            break;
-        if (n <= 0)
-            continue;
-        if (!ev.data.ptr) /* end_fd: all connections are closed */
-            break;
-        serve_one(f, &io, ev.data.ptr, seat);
+    for (size_t i = 0; i < FCGI_BATCH; i++) {
+        FCGX_InitRequest(&io[i].rq, -1, 0);
+        io[i].fcgi = f;
     }
+    do
+        n = epoll_wait(f->epoll_fd, ev, f->handler.batch, -1);
+    while (n >= 0 ? serve_ready(f, ev, n, io, seat) : errno == EINTR);
     f->handler.close(seat);
     return NULL;
 }
@@ -431,8 +453,9 @@ static const char *test_once(struct fcgi_io *io, int ours, int peer, struct str 
         return "a variable was lost";
     if (fcgi_read(io, 3, 16, body) != FCGI_BODY_WHOLE || strcmp(body->s, "xyz") != 0)
         return "a body was lost";
-    fcgi_send(io, "ok", 2);
-    if (!io_finish(io) || fcntl(ours, F_GETFD) < 0)
+    FCGX_PutStr("ok", 2, io->rq.out);
+    FCGX_Finish_r(&io->rq);
+    if (io->rq.ipcFd < 0 || fcntl(ours, F_GETFD) < 0)
         return "the connection was not kept";
     if (read(peer, answer, sizeof answer) <= 8)
         return "there was no answer";

@@ -1,9 +1,12 @@
 /* fcgi.h: the FastCGI side: connections of nginx handed to worker threads. The only file that includes libfcgi is
  * fcgi.c.
  *
- *   acceptor ---- accept4 ----> one shared epoll (EPOLLONESHOT) <---- N workers: wait, read one request with
- *                                        ^                              FCGX_Accept_r, serve it, finish it,
- *                                        +------- armed again ----------- hand the connection back
+ *   acceptor ---- accept4 ----> one shared epoll (EPOLLONESHOT) <---- N workers: wait, read a request from each that
+ *                                        ^                              is ready (FCGX_Accept_r), serve them, hand
+ *                                        +------- armed again ----------- each back as soon as it is answered
+ *
+ * A worker takes what is ready, up to a batch: one request when little happens, several when all are busy, so that the
+ * handler can ask Redis for all of them at once. What is left finds the next worker.
  *
  * An idle keep-alive connection costs no thread, and no connection is served twice before the others had their turn.
  * This layer knows no HTTP and no Redis. */
@@ -19,12 +22,16 @@
 struct fcgi;    /* the responder */
 struct fcgi_io; /* one request, while it is served */
 
+#define FCGI_BATCH 4 /* requests that wait for the slowest among them should be few */
+
 struct fcgi_handler {
-    void *(*open)(void *ctx);                     /* in each worker thread, before its first request */
-    void (*serve)(void *seat, struct fcgi_io *io); /* answers with fcgi_send once, or not at all (the peer is gone) */
-    void (*rest)(void *seat);                     /* what can wait until the answer is on its way */
+    void *(*open)(void *ctx); /* in each worker thread, before its first request */
+    /* Answers each of the requests with fcgi_send once, in any order, or not at all (the peer is gone). */
+    void (*serve)(void *seat, struct fcgi_io *const io[], size_t count);
+    void (*rest)(void *seat); /* what can wait until the answers are on their way */
     void (*close)(void *seat);
     void *ctx;
+    int batch;                /* 1 to FCGI_BATCH: how many at once */
 };
 
 /* Is `fd` a listening socket? 0, or -1 (ERR_CONFIG) with a sentence that says how to start the program. */
@@ -53,6 +60,7 @@ enum fcgi_body {
 /* Read the body that is declared to have `declared` bytes into `body` (reset first). What is left unread is thrown
  * away. */
 enum fcgi_body fcgi_read(struct fcgi_io *io, int64_t declared, size_t max_bytes, struct str *body);
+/* The whole answer. The request is over: what fcgi_environ() gave is gone. */
 void fcgi_send(struct fcgi_io *io, const char *data, size_t len);
 
 /* Connections open now and accepted since the start, for /metrics. */

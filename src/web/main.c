@@ -38,7 +38,7 @@ static void wait_for_stop(void)
 
 static int serve(const struct web *web, const struct settings *settings)
 {
-    const struct fcgi_handler handler = { dispatch_open, dispatch_serve, dispatch_rest, dispatch_close, (void *)web };
+    const struct fcgi_handler handler = { dispatch_open, dispatch_serve, dispatch_rest, dispatch_close, (void *)web, FCGI_BATCH };
     struct err err = ERR_INIT;
     struct fcgi *fcgi;
 

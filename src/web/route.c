@@ -24,8 +24,8 @@ const struct route routes[] = {
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, NULL },
     { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, NULL },
-    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | LOOK | DEMAND_PLACE, NULL },
-    { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | LOOK, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | ROUTE_LOOKS | LOOK | DEMAND_PLACE, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | ROUTE_LOOKS | LOOK, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, ROUTE_API | ACT, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, ROUTE_API | ACT, NULL },

@@ -18,6 +18,7 @@ enum route_flags {
     DEMAND_PERSON = 32,  /* a person asked for it: counts as activity of signed-in users too */
     DEMAND_PLACE = 64,   /* with DEMAND_REQUEST: the place in the queue as well */
     ROUTE_ALWAYS = 128,  /* answered also when too much is waiting */
+    ROUTE_LOOKS = 512,   /* GET with DEMAND_REQUEST whose function asks Redis nothing: several share a round trip */
     DEMAND_OPEN = 256,   /* {service} is not closed. Not with DEMAND_REQUEST: requests already made go on */
 };
 /* A bearer token of this role; of any of them, when there are several. Such routes know no cookies, and so no session and no

@@ -1,5 +1,6 @@
 /* floor.c: the least that a status poll can cost: behind the same hand-over of connections as peygir-web, get the document of the
- * request that the path names and answer with its bytes as they are. No session, no owner, no limit, no view.
+ * request that the path names and answer with its bytes as they are. No session, no owner, no limit, no view; one request after the
+ * other, each with a round trip of its own.
  *
  *   spawn-fcgi -n -s SOCKET -b 4096 -- bench-floor REDIS_URL THREADS */
 #include "base/daemon.h"
@@ -50,7 +51,7 @@ static struct span find_hash(char **vars)
     return (struct span){ NULL, 0 };
 }
 
-static void serve(void *arg, struct fcgi_io *io)
+static void serve_one(void *arg, struct fcgi_io *io)
 {
     struct seat *seat = arg;
     struct err err = ERR_INIT;
@@ -66,6 +67,12 @@ static void serve(void *arg, struct fcgi_io *io)
     fcgi_send(io, seat->out.s, seat->out.len);
 }
 
+static void serve(void *seat, struct fcgi_io *const io[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        serve_one(seat, io[i]);
+}
+
 static void rest(void *seat)
 {
     (void)seat;
@@ -73,7 +80,7 @@ static void rest(void *seat)
 
 static int run(struct redis_server *server, int threads, struct err *err)
 {
-    const struct fcgi_handler handler = { open_seat, serve, rest, close_seat, server };
+    const struct fcgi_handler handler = { open_seat, serve, rest, close_seat, server, 1 };
     struct fcgi *fcgi;
 
     if (fcgi_check(LISTEN_FD, err) < 0 || fcgi_self_test(err) < 0)
