@@ -59,6 +59,7 @@ int house_open(struct house *h, const struct settings *settings, unsigned what, 
     h->session_prefix = options_key(settings, OPT_REDIS_SESSION_PREFIX);
     h->notifications = options_key(settings, OPT_REDIS_PUBSUB_CHANNEL);
     h->request_ttl_s = (int)settings_int(settings, OPT_PEYGIR_REQUEST_TTL);
+    h->limit_factor = settings_number(settings, OPT_PEYGIR_LIMIT_FACTOR);
     h->plain_session_keys = settings_word(settings, OPT_SESSION_KEYS) == SESSION_KEYS_PLAIN;
     if (load_definitions(h, what, err) < 0 || open_servers(h, client_name, command_ms, err) < 0) {
         house_close(h);

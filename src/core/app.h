@@ -27,6 +27,7 @@ struct house {
     char *session_prefix;           /* without the last colon */
     char *notifications;            /* the general channel; REDIS_PUBSUB_CHANNEL */
     int request_ttl_s;
+    double limit_factor;            /* PEYGIR_LIMIT_FACTOR; 0: no limits */
     bool plain_session_keys;        /* SESSION_KEYS=plain */
 };
 

@@ -9,22 +9,21 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-int64_t estimate_read(struct app *app, const struct service *service, struct err *err)
+void estimate_queue(struct app *app, const struct service *service)
 {
     struct key runs = key_runs(app->house, span_of(service->slug));
-    int64_t seconds[ESTIMATE_RUNS];
-    const struct reply *replies;
-    size_t found = 0, count;
     redis_use_db(app->redis, app->main_db);
     redis_queuef(app->redis, "LRANGE %b 0 %d", runs.s, runs.len, ESTIMATE_RUNS - 1);
-    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+}
+
+int64_t estimate_take(const struct service *service, const struct reply replies[ESTIMATE_REPLIES], struct err *err)
+{
+    int64_t seconds[ESTIMATE_RUNS];
+    size_t found = 0;
+    if (redis_reply_ok(&replies[0], err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) /* what the caller had queued before is looked at as well */
-        if (redis_reply_ok(&replies[i], err) < 0)
-            return -1;
-    const struct reply *list = &replies[count - 1];
-    for (size_t i = 0; i < list->count && found < ESTIMATE_RUNS; i++)
-        seconds[found++] = reply_int(&list->item[i], 0);
+    for (size_t i = 0; i < replies[0].count && found < ESTIMATE_RUNS; i++)
+        seconds[found++] = reply_int(&replies[0].item[i], 0);
     if (found < ESTIMATE_ENOUGH)
         return service->estimated_duration_s;
     qsort(seconds, found, sizeof *seconds, compare);

@@ -8,8 +8,10 @@
 #define ESTIMATE_RUNS 21     /* kept a service */
 #define ESTIMATE_ENOUGH 5    /* fewer: the definition's estimated_duration */
 
-/* Median of the recent runs in seconds, or the definition's. -1 on error. One round trip. */
-int64_t estimate_read(struct app *app, const struct service *service, struct err *err);
+/* Median of the recent runs in seconds, or the definition's: ESTIMATE_REPLIES commands of the caller's exchange on app->redis. -1 on error. */
+#define ESTIMATE_REPLIES 1
+void estimate_queue(struct app *app, const struct service *service);
+int64_t estimate_take(const struct service *service, const struct reply replies[ESTIMATE_REPLIES], struct err *err);
 /* A request has completed: remember what it took. Posted, not awaited. */
 void estimate_record(struct app *app, const struct request *rq);
 /* Seconds of work so far, and left (never below 0). */

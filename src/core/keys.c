@@ -175,6 +175,15 @@ struct key key_notifications_task(const struct house *h, struct span id)
     return join(span_of(h->notifications), SPAN(":task:"), id);
 }
 
+struct key key_limit(const struct house *h, struct span name, struct span who)
+{
+    struct key k = join(span_of(h->prefix), SPAN(":limit:"), name);
+
+    add(&k, SPAN(":"));
+    add(&k, who);
+    return k;
+}
+
 struct key key_session(const struct house *h, struct span token)
 {
     char hex[DIGEST_HEX_SIZE];

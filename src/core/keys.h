@@ -48,6 +48,7 @@ struct key key_notifications(const struct house *h);                    /* chann
 struct key key_notifications_user(const struct house *h, struct span user); /* channel ...:user:{id} */
 struct key key_notifications_task(const struct house *h, struct span id);   /* channel ...:task:{id} */
 struct key key_workers(const struct house *h);                          /* P:workers: sorted set, id by last beat (ms) */
+struct key key_limit(const struct house *h, struct span name, struct span who); /* P:limit:{name}:{who} */
 struct key key_session(const struct house *h, struct span token);       /* P:session:{SHA-256 of token, hex} or the token (SESSION_KEYS=plain) */
 enum { SESSION_KEYS_HASHED, SESSION_KEYS_PLAIN }; /* the words of the option SESSION_KEYS, in its order */
 

@@ -310,14 +310,12 @@ int otp_submit(struct app *app, const struct service *service, struct span hash,
     return change_make(app, hash, 0, decide_submit, &e, err);
 }
 
-static int decide_resend(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+/* May another code be asked for now? 0 or -1. */
+static int check_resend(const struct request *rq, const struct service *service, struct err *err)
 {
-    const struct service *service = ctx;
-    const struct service_code *code = policy(service);
-    (void)app;
     if (rq->status != REQUEST_OTP_REQUIRED)
         return err_set(err, ERR_STATE, "request %s is %s: it waits for no code", rq->hash, request_status_name(rq->status));
-    if (rq->guard.resends >= code->resends)
+    if (rq->guard.resends >= policy(service)->resends)
         return err_set(err, ERR_TOO_MANY, "no further code can be sent for request %s", rq->hash);
     if (rq->guard.resend_at_ms > rq->now_ms) {
         err_set(err, ERR_TOO_MANY, "another code can be sent in a moment");
@@ -325,6 +323,16 @@ static int decide_resend(struct app *app, const struct request *rq, struct chang
             err->retry_after_s = (int)((rq->guard.resend_at_ms - rq->now_ms + 999) / 1000);
         return -1;
     }
+    return 0;
+}
+
+static int decide_resend(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    const struct service *service = ctx;
+    const struct service_code *code = policy(service);
+    (void)app;
+    if (check_resend(rq, service, err) < 0)
+        return -1;
     struct otp_text t = get_otp_data(rq, service);
     t.until_ms = rq->now_ms + code->seconds * INT64_C(1000);
     t.resends = rq->guard.resends + 1;
@@ -341,8 +349,45 @@ static int decide_resend(struct app *app, const struct request *rq, struct chang
     return 1;
 }
 
+bool otp_mobile(const struct app *app, const struct service *service, struct span data, char who[LIMIT_WHO_LEN + 1])
+{
+    who[0] = '\0';
+    if (!policy(service)->used || !limit_is_on(app->house))
+        return false;
+    for (size_t i = 0; i < service->field_count && !who[0]; i++) {
+        struct span number = rules_mobile(service->fields[i].rules) ? raw_get(data, service->fields[i].name) : SPAN("");
+        if (number.len > 2)
+            limit_who(app->house, LIMIT_BY_MOBILE, (struct span){ number.s + 1, number.len - 2 }, who);
+    }
+    return who[0] != '\0';
+}
+
+/* May the number that the request's codes go to get one more? Asked only when nothing else refuses it; the same resend counts once. 0 or -1. */
+static int count_resend(struct app *app, const struct service *service, struct span hash, struct err *err)
+{
+    struct key guard = key_guard(hash);
+    struct request rq;
+    char who[LIMIT_WHO_LEN + 1], name[HASH_SIZE + NUMBER_SIZE];
+    if (!limit_is_on(app->house) || request_read(app, hash, &rq, NULL) <= 0 || check_resend(&rq, service, NULL) < 0)
+        return 0; /* the change says why */
+    snprintf(name, sizeof name, "%s.%lld", rq.hash, (long long)rq.guard.resends + 1);
+    const struct reply *mobile = redis_do(app->redis, err, "HGET %b mobile", guard.s, guard.len);
+    if (!mobile)
+        return -1;
+    struct span stored = reply_text(mobile);
+    if (stored.len != LIMIT_WHO_LEN)
+        return 0;
+    memcpy(who, stored.s, LIMIT_WHO_LEN + 1);
+    struct limit_bucket bucket = limit_bucket(app->house, LIMIT_MOBILE, LIMIT_BY_MOBILE, who);
+    bucket.once = span_of(name);
+    struct limit_verdict verdict;
+    return limit_ask(app, &bucket, 1, &verdict, err) > 0 ? 0 : -1;
+}
+
 int otp_resend(struct app *app, const struct service *service, struct span hash, struct err *err)
 {
+    if (count_resend(app, service, hash, err) < 0)
+        return -1;
     return change_make(app, hash, 0, decide_resend, (void *)service, err);
 }
 

@@ -3,6 +3,7 @@
 #ifndef PEYGIR_OTP_H
 #define PEYGIR_OTP_H
 
+#include "core/limit.h"
 #include "core/request.h"
 
 struct otp_ask {
@@ -24,8 +25,12 @@ int otp_expired(struct app *app, const struct service *service, struct span hash
 /* The visitor's code: checked for form (digits of any script, the length), put into the mailbox, leg pushed unless a bot waits for it.
  * -1: ERR_INVALID wrong form, ERR_STATE not waiting, ERR_EXPIRED, ERR_TOO_MANY no tries left, ERR_FINAL ... */
 int otp_submit(struct app *app, const struct service *service, struct span hash, struct span code, struct err *err);
-/* The visitor wants another. -1: ERR_TOO_MANY with retry_after_s inside the cool-down, or 0 when none is left; ERR_STATE. */
+/* The visitor wants another. -1: ERR_TOO_MANY with retry_after_s inside the cool-down or when too many went to that number, or 0 when none
+ * is left; ERR_STATE. */
 int otp_resend(struct app *app, const struct service *service, struct span hash, struct err *err);
+/* What stands in keys for the mobile number that codes for this form go to: the first field whose rule is iranian_mobile. False: codes of this
+ * service go nowhere that is counted, or limits are off. */
+bool otp_mobile(const struct app *app, const struct service *service, struct span data, char who[LIMIT_WHO_LEN + 1]);
 /* Push the leg for a code that lies in the mailbox and that nobody carries out (a first leg has just ended). 1 pushed, 0, -1. */
 int otp_push_leg(struct app *app, struct span hash, struct err *err);
 

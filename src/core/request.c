@@ -5,6 +5,8 @@
 #include "base/rnd.h"
 #include "core/change.h"
 #include "core/estimate.h"
+#include "core/limit.h"
+#include "core/otp.h"
 #include "core/secret.h"
 #include "core/view.h"
 #include "scripts.h"
@@ -241,6 +243,7 @@ static void make_document(struct app *app, const struct request_new *n, const ch
 struct birth {
     const struct request_new *n;
     const char *hash, *values;
+    char mobile[LIMIT_WHO_LEN + 1]; /* where its codes go; "": nowhere that is counted */
     int64_t now_ms, estimate_s, check;
     struct str document, entry, view;
 };
@@ -285,6 +288,14 @@ static void queue_create(struct app *app, size_t nkeys, const struct span keys[]
     redis_queue(app->redis, (int)(3 + nkeys + nargs), words);
 }
 
+static void add_field(struct span args[], size_t *count, const char *name, struct span value)
+{
+    if (value.len == 0)
+        return;
+    args[(*count)++] = span_of(name);
+    args[(*count)++] = value;
+}
+
 static void queue_birth(struct app *app, const struct birth *b)
 {
     struct span hash = span_of(b->hash);
@@ -295,15 +306,18 @@ static void queue_birth(struct app *app, const struct birth *b)
     snprintf(ttl, sizeof ttl, "%lld", app->house->request_ttl_s * 1000LL);
     struct str clock = STR_INIT;
     guard_add_clock(&clock, &(struct guard){ .estimate_s = b->estimate_s, .check = b->check });
-    const struct span args[] = {
+    struct span args[19] = {
         { b->document.s, b->document.len }, span_of(ttl), { b->entry.s, b->entry.len }, key_span(&updates), { b->view.s, b->view.len },
         SPAN("status"), SPAN("pending"), SPAN("revision"), SPAN("1"), SPAN("owner"), b->n->owner, SPAN("values"), span_of(b->values),
-        SPAN("clock"), { clock.s, clock.len }, SPAN("user_id"), b->n->user_id,
+        SPAN("clock"), { clock.s, clock.len },
     };
+    size_t nargs = 15;
+    add_field(args, &nargs, "user_id", b->n->user_id);
+    add_field(args, &nargs, "mobile", span_of(b->mobile));
     redis_use_db(app->redis, app->main_db);
     redis_queuef(app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)(b->now_ms + NEW_WATCH_MS), hash.s, hash.len);
     queue_lists(app, b);
-    queue_create(app, ARRAY_LEN(keys), keys, ARRAY_LEN(args) - (b->n->user_id.s ? 0 : 2), args);
+    queue_create(app, ARRAY_LEN(keys), keys, nargs, args);
     job_push_queue(app, &(struct job_new){ .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s });
     str_free(&clock);
 }
@@ -348,14 +362,38 @@ static int take_birth(struct app *app, const struct birth *b, struct err *err)
     return 0;
 }
 
+/* How long it will take, and whether a code may be sent there. 0 or -1. */
+static int prepare(struct app *app, struct birth *b, struct err *err)
+{
+    bool counted = otp_mobile(app, b->n->service, b->n->data, b->mobile);
+    size_t own = ESTIMATE_REPLIES + (counted ? LIMIT_REPLIES : 0), count;
+    struct limit_bucket bucket;
+    struct limit_verdict verdict;
+    const struct reply *replies;
+    if (counted) {
+        bucket = limit_bucket(app->house, LIMIT_MOBILE, LIMIT_BY_MOBILE, b->mobile);
+        bucket.once = span_of(b->hash);
+        limit_queue(app, &bucket, 1);
+    }
+    estimate_queue(app, b->n->service);
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count - own; i++) /* what the caller had queued before */
+        if (redis_reply_ok(&replies[i], err) < 0)
+            return -1;
+    if (counted && limit_take(&bucket, replies + count - own, &verdict, err) <= 0)
+        return -1;
+    b->estimate_s = estimate_take(b->n->service, replies + count - ESTIMATE_REPLIES, err);
+    return b->estimate_s < 0 ? -1 : 0;
+}
+
 int request_create(struct app *app, const struct request_new *n, char hash[HASH_SIZE], struct err *err)
 {
     char values[17];
     struct birth b = { .n = n, .hash = hash, .values = values, .now_ms = clock_ms(), .document = STR_INIT, .entry = STR_INIT, .view = STR_INIT };
     make_hash(app, n, hash, values);
-    b.estimate_s = estimate_read(app, n->service, err);
     int result = -1;
-    if (b.estimate_s >= 0 && describe(app, &b, err) == 0) {
+    if (prepare(app, &b, err) == 0 && describe(app, &b, err) == 0) {
         queue_birth(app, &b);
         result = take_birth(app, &b, err);
     }

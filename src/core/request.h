@@ -97,8 +97,8 @@ struct request_new {
     struct span key;       /* submission key or Idempotency-Key; with the owner it decides the hash */
     bool key_is_exclusive; /* true: the same key with other values is refused (ERR_STATE); false: it makes another request */
 };
-/* Document first, then the job, in one round trip (and one before it for the estimate). The same key and values make the same request:
- * 1: made; 0: it was there (a missing job was pushed again); -1: ERR_STATE key reused, ERR_FULL, ERR_AWAY. `session` commands
+/* Document first, then the job, in one round trip (and one before it for the estimate and the limit of codes to one mobile number). The same key and values make the same request:
+ * 1: made; 0: it was there (a missing job was pushed again); -1: ERR_STATE key reused, ERR_TOO_MANY codes to that number, ERR_FULL, ERR_AWAY. `session` commands
  * queued by the caller on app->redis before this call go along; their replies are dropped. */
 int request_create(struct app *app, const struct request_new *n, char hash[HASH_SIZE], struct err *err);
 /* Newest first; only what still exists and belongs to the owner. fn's request is borrowed for the call. Two round trips. */

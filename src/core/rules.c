@@ -396,6 +396,11 @@ bool rules_confirmed(const struct rules *r)
     return has_kind(r, "confirmed");
 }
 
+bool rules_mobile(const struct rules *r)
+{
+    return has_kind(r, "iranian_mobile");
+}
+
 bool rules_numeric(const struct rules *r)
 {
     return has_trait(r, KEYPAD);

@@ -1,6 +1,7 @@
 /* api_requests.c: requests as JSON: made, looked at, cancelled, their codes entered. */
 #include "web/api.h"
 
+#include "core/locale.h"
 #include "core/otp.h"
 #include "core/view.h"
 #include "web/dispatch.h"
@@ -83,6 +84,11 @@ static enum problem store(struct exchange *x, struct span data)
     if (submit_request(x, data, key, true, hash) == 0) {
         answer_made(x, hash);
         return PROBLEM_NONE;
+    }
+    if (x->err.kind == ERR_TOO_MANY) {
+        str_reset(&x->words);
+        locale_add_duration(x->locale, &x->words, x->err.retry_after_s);
+        return exchange_say_with(x, PROBLEM_TOO_MANY, "form.notice_codes", "time", x->words.s);
     }
     return x->err.kind == ERR_STATE ? exchange_say(x, PROBLEM_INVALID, "json.key_reused") : exchange_fail(x);
 }

@@ -1,9 +1,9 @@
 /* dispatch.c: the one dispatcher. It runs the checks that a route demands, in this order, and then the route's
  * function:
  *
- *   from here? (only /api/internal) -> find the route -> a program's token -> read the body -> not too much waiting?
- *   -> who asks, and the request (one round trip for both) -> a newcomer's cookie -> is it theirs? -> CSRF
- *   -> is the service open? -> function
+ *   from here? (only /api/internal) -> find the route -> a program's token -> not too much waiting? -> who asks, the
+ *   request, and is it too often? (one round trip for all three) -> read the body -> a newcomer's cookie -> is it theirs?
+ *   -> from a page of ours? -> CSRF -> is the service open? -> function
  *
  * Whatever says no ends in the same place: the error page, or problem+json. Of the requests that a thread is handed at
  * once, those that only look (ROUTE_LOOKS) share the one round trip; then the others follow, one after the other. */
@@ -11,10 +11,12 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "core/locale.h"
 #include "core/options.h"
 #include "web/api.h"
+#include "web/look.h"
 #include "web/metrics.h"
 #include "web/page.h"
 #include "web/route.h"
@@ -23,11 +25,6 @@
 #include <strings.h>
 
 #define JOB_ID_MAX 128
-
-static bool demands(const struct exchange *x, unsigned flag)
-{
-    return (x->route->flags & flag) != 0;
-}
 
 static bool is_api(const struct exchange *x)
 {
@@ -148,144 +145,6 @@ static enum problem take_body(struct exchange *x)
     }
 }
 
-/* Requests that this thread saw past `pending`: their place in the queue is not asked for. A wrong guess costs a second
- * round trip, never a wrong answer. */
-static char *started_slot(struct exchange *x)
-{
-    const unsigned char *end = (const unsigned char *)x->hash.s + HASH_LEN; /* random letters and digits */
-
-    return x->seat->started[(end[-1] + end[-2] * 31u + end[-3] * 961u) % SEAT_STARTED];
-}
-
-static bool is_started(struct exchange *x)
-{
-    return memcmp(started_slot(x), x->hash.s, HASH_LEN) == 0;
-}
-
-/* What Redis is asked about one exchange. */
-struct look {
-    struct exchange *x;
-    struct span token;   /* absent: no session */
-    bool request, place; /* the request of the path; its place in the queue as well */
-    /* what came of it */
-    size_t at_session, at_request; /* where its replies are */
-    bool foreign;        /* somebody wrote past the guard */
-    int found;           /* 1: the request is there; 0; -1: x->err says why */
-};
-
-static void queue_session(struct app *app, struct look *l, size_t *count)
-{
-    if (!l->token.s)
-        return;
-    session_queue(app, l->token);
-    l->at_session = *count;
-    *count += SESSION_REPLIES;
-}
-
-static void queue_request(struct app *app, struct look *l, size_t *count)
-{
-    if (!l->request)
-        return;
-    l->at_request = *count;
-    request_queue(app, l->x->hash);
-    *count += REQUEST_REPLIES;
-    if (!l->place)
-        return;
-    request_queue_place(app, l->x->hash);
-    *count += PLACE_REPLIES;
-}
-
-/* All of one kind and then all of the other, beginning in the database where the connection is: one SELECT for all. */
-static void queue_looks(struct app *app, struct look looks[], size_t n)
-{
-    void (*const kinds[])(struct app *, struct look *, size_t *) = { queue_session, queue_request };
-    bool request_first = looks[0].request && redis_last_db(app->redis) == app->main_db;
-    size_t count = 0;
-
-    for (size_t turn = 0; turn < ARRAY_LEN(kinds); turn++)
-        for (size_t i = 0; i < n; i++)
-            kinds[turn ^ request_first](app, &looks[i], &count);
-}
-
-static int take_look(struct app *app, struct look *l, const struct reply *replies)
-{
-    struct exchange *x = l->x;
-    int found = 0;
-
-    if (l->token.s && session_take(app, l->token, replies + l->at_session, &x->session, &x->err) < 0)
-        return -1;
-    if (l->request)
-        found = request_take(x->hash, replies + l->at_request, &x->request, &l->foreign, &x->err);
-    if (found > 0 && l->place)
-        request_take_place(replies + l->at_request + REQUEST_REPLIES, &x->request);
-    return found;
-}
-
-/* One round trip for all of them. With a request among them, sessions lie on the same server. */
-static void take_looks(struct app *app, struct look looks[], size_t n)
-{
-    struct redis *r = looks[0].request ? app->redis : app->session_redis;
-    struct err *err = &looks[0].x->err;
-    const struct reply *replies;
-    size_t count;
-    int rc;
-
-    queue_looks(app, looks, n);
-    rc = redis_exchange(r, &replies, &count, err);
-    for (size_t i = 0; i < n; i++) {
-        if (rc < 0)
-            looks[i].x->err = *err;
-        looks[i].found = rc < 0 ? -1 : take_look(app, &looks[i], replies);
-    }
-}
-
-static bool wants_place(const struct exchange *x, const struct look *l)
-{
-    return l->found > 0 && !l->place && demands(x, DEMAND_PLACE) && x->request.status == REQUEST_PENDING;
-}
-
-/* What came of a look that needs no further one. */
-static void keep_look(const struct look *l)
-{
-    struct exchange *x = l->x;
-
-    if (l->found > 0 && x->request.status != REQUEST_PENDING)
-        memcpy(started_slot(x), x->hash.s, HASH_LEN);
-    x->has_owner = x->session.known;
-    x->has_request = x->session.known && l->found > 0;
-}
-
-static struct look look_of(struct exchange *x)
-{
-    const struct app *app = &x->seat->app;
-    bool request = demands(x, DEMAND_REQUEST) && app->session_redis == app->redis;
-
-    return (struct look){ .x = x, .token = x->cookie, .request = request,
-                          .place = request && demands(x, DEMAND_PLACE) && !is_started(x) };
-}
-
-/* Session and request by one round trip; more when sessions live on another server, when somebody wrote past the guard, or when a
- * request waits again that was seen started. Without a stored session there is no request to look for: whoever made one has
- * got a token. */
-static int read_both(struct exchange *x)
-{
-    struct app *app = &x->seat->app;
-    struct look l = look_of(x);
-    bool together = l.request;
-
-    take_looks(app, &l, 1);
-    if (l.found >= 0 && demands(x, DEMAND_REQUEST) && x->session.known && (l.foreign || !together)) {
-        l.found = request_read(app, x->hash, &x->request, &x->err);
-        l.place = false;
-    }
-    if (wants_place(x, &l)) {
-        l = (struct look){ .x = x, .request = true, .place = true };
-        take_looks(app, &l, 1);
-    }
-    keep_look(&l);
-    return l.found < 0 ? -1 : 0;
-}
-
 bool dispatch_closed(struct exchange *x, const struct service *service, struct str *words)
 {
     struct str message = STR_INIT;
@@ -307,23 +166,21 @@ bool dispatch_reread(struct exchange *x)
     return x->has_request;
 }
 
-/* Whom the cookie names; 1: only Redis knows. */
-static int know_cookie(struct exchange *x)
+/* Who asks too often has no body read. Any other refusal comes after it, so that a form keeps what was typed. */
+static enum problem look_and_read(struct exchange *x)
 {
-    int rc;
+    enum problem problem = not_crowded(x), body;
 
-    x->cookie = visitor_cookie(x);
-    rc = session_cookie(&x->seat->app, x->cookie, &x->session);
-    x->has_owner = rc == 0;
-    return rc;
+    if (problem == PROBLEM_NONE)
+        problem = look_alone(x);
+    if (problem == PROBLEM_TOO_MANY)
+        return problem;
+    body = take_body(x);
+    return body != PROBLEM_NONE ? body : problem;
 }
 
-static enum problem look(struct exchange *x)
+static enum problem welcome(struct exchange *x)
 {
-    if (!demands(x, DEMAND_SESSION))
-        return PROBLEM_NONE;
-    if (know_cookie(x) > 0 && read_both(x) < 0)
-        return exchange_fail(x);
     if (!x->has_owner && demands(x, DEMAND_NEWCOMER))
         visitor_welcome(x);
     return PROBLEM_NONE;
@@ -339,6 +196,27 @@ static enum problem is_theirs(struct exchange *x)
         return PROBLEM_NOT_FOUND;
     x->service = services_find(x->seat->app.house->services, request_slug(&x->request));
     return PROBLEM_NONE;
+}
+
+/* The authority of "scheme://host:port"; absent for "null" and what is none. */
+static struct span authority(struct span origin)
+{
+    const char *slashes = origin.s ? memmem(origin.s, origin.len, "://", 3) : NULL;
+
+    return slashes ? (struct span){ slashes + 3, (size_t)(origin.s + origin.len - slashes - 3) } : (struct span){ NULL, 0 };
+}
+
+/* What a browser says about the page that sent it (Fetch Metadata, RFC 6454): no page of another site may act here, nor one of another
+ * host below the same domain. Programs and old browsers say neither; the token that follows decides. */
+static enum problem is_from_our_page(struct exchange *x)
+{
+    struct span site = x->param[PARAM_FETCH_SITE], origin = x->param[PARAM_ORIGIN], host = x->param[PARAM_HOST];
+
+    if (!demands(x, DEMAND_CSRF))
+        return PROBLEM_NONE;
+    if (site.s)
+        return span_is(site, "same-origin") || span_is(site, "none") ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
+    return !origin.s || !host.s || span_eq(authority(origin), host) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
 }
 
 static enum problem csrf_holds(struct exchange *x)
@@ -377,10 +255,21 @@ static enum problem run(struct exchange *x, step *const steps[], size_t count)
 }
 
 static step *const finding[] = { is_from_here, find_route };
-static step *const looking[] = { token_holds, take_body, not_crowded, look };
-static step *const doing[] = { is_theirs, csrf_holds, is_open, touch };
+static step *const looking[] = { token_holds, look_and_read };
+static step *const doing[] = { welcome, is_theirs, is_from_our_page, csrf_holds, is_open, touch };
 
 /* --- the answer --- */
+
+/* What the limit is, and what is left of it (draft-ietf-httpapi-ratelimit-headers). */
+static void add_limit_headers(struct exchange *x)
+{
+    const struct limit_verdict *v = &x->verdict;
+    const char *name = limits[x->route->limit].name;
+    double fills_s = (double)v->bucket.burst * (double)v->bucket.period_s / v->bucket.count;
+
+    str_addf(&x->headers, "RateLimit-Policy: \"%s\";q=%lld;w=%.0f\r\n", name, (long long)v->bucket.burst, fills_s < 1 ? 1 : fills_s);
+    str_addf(&x->headers, "RateLimit: \"%s\";r=%lld;t=%d\r\n", name, (long long)v->left, limit_wait_s(v));
+}
 
 static void add_problem_headers(struct exchange *x)
 {
@@ -390,6 +279,8 @@ static void add_problem_headers(struct exchange *x)
     if (retry_s > 0)
         exchange_header_int(x, "Retry-After", retry_s);
     x->err.retry_after_s = retry_s;
+    if (x->refused)
+        add_limit_headers(x);
     if (x->problem == PROBLEM_UNAUTHORIZED)
         exchange_header(x, "WWW-Authenticate", SPAN("Bearer"));
     if (x->problem != PROBLEM_METHOD)
@@ -470,26 +361,15 @@ static void serve_alone(struct exchange *x)
     do_and_answer(x);
 }
 
-/* Has a stored session to be found, and nothing but that and its request? */
+/* Has a stored session to be found, and nothing but that, its request and how often it asked? */
 static bool may_share(struct exchange *x)
 {
     const struct app *app = &x->seat->app;
 
-    return x->problem == PROBLEM_NONE && demands(x, ROUTE_LOOKS) && app->session_redis == app->redis &&
-           not_crowded(x) == PROBLEM_NONE && know_cookie(x) > 0;
-}
-
-/* Answer those that look by one round trip; false: one that needs a further one, which would take away what the others
- * borrowed, is still to be served. */
-static bool answer_look(struct look *l)
-{
-    if (l->found >= 0 && (l->foreign || wants_place(l->x, l)))
+    if (x->problem != PROBLEM_NONE || !demands(x, ROUTE_LOOKS) || app->session_redis != app->redis || not_crowded(x) != PROBLEM_NONE)
         return false;
-    keep_look(l);
-    if (l->found < 0)
-        l->x->problem = exchange_fail(l->x);
-    do_and_answer(l->x);
-    return true;
+    look_cookie(x);
+    return x->token.s;
 }
 
 void dispatch_serve(void *arg, struct fcgi_io *const io[], size_t count)
@@ -509,10 +389,13 @@ void dispatch_serve(void *arg, struct fcgi_io *const io[], size_t count)
             alone[alone_count++] = x;
     }
     if (look_count > 0)
-        take_looks(&seat->app, looks, look_count);
-    for (size_t i = 0; i < look_count; i++)
-        if (!answer_look(&looks[i]))
+        look_together(looks, look_count);
+    for (size_t i = 0; i < look_count; i++) {
+        if (look_end(&looks[i], &looks[i].x->problem))
+            do_and_answer(looks[i].x);
+        else /* what it asks for takes away what the others borrowed: when they are answered */
             alone[alone_count++] = looks[i].x;
+    }
     for (size_t i = 0; i < alone_count; i++)
         serve_alone(alone[i]);
 }

@@ -16,6 +16,13 @@ struct web {
 };
 
 #define SEAT_STARTED 1024 /* a power of two */
+#define SEAT_ADDRESSES 64
+
+/* An address, and what stands for it in keys of limits. */
+struct seat_address {
+    char text[46]; /* INET6_ADDRSTRLEN */
+    char who[LIMIT_WHO_LEN + 1];
+};
 
 struct seat {
     const struct web *web;
@@ -24,6 +31,7 @@ struct seat {
     struct exchange x[FCGI_BATCH];
     struct closure_memo closed;   /* which services are, as of a second ago at most */
     uint64_t trips_seen;          /* round trips that /metrics knows of */
+    struct seat_address address[SEAT_ADDRESSES]; /* by their digests */
     char started[SEAT_STARTED][HASH_LEN]; /* requests seen past pending, by their last letters */
 };
 

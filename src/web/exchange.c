@@ -15,6 +15,8 @@ static const struct span param_names[PARAMS] = {
     [PARAM_AGENT] = SPAN_INIT("HTTP_USER_AGENT"),
     [PARAM_CSRF] = SPAN_INIT("HTTP_X_CSRF_TOKEN"),
     [PARAM_IDEMPOTENCY] = SPAN_INIT("HTTP_IDEMPOTENCY_KEY"),
+    [PARAM_ORIGIN] = SPAN_INIT("HTTP_ORIGIN"),
+    [PARAM_HOST] = SPAN_INIT("HTTP_HOST"),
     [PARAM_FETCH_SITE] = SPAN_INIT("HTTP_SEC_FETCH_SITE"),
     [PARAM_AUTHORIZATION] = SPAN_INIT("HTTP_AUTHORIZATION"),
 };
@@ -51,7 +53,8 @@ static void reset_request(struct exchange *x)
     str_reset(&x->decoded);
     x->route = NULL;
     x->service = NULL;
-    x->session.known = x->has_owner = x->has_request = false;
+    x->cookie = x->token = (struct span){ NULL, 0 };
+    x->session.known = x->has_owner = x->has_request = x->refused = false;
 }
 
 static void reset_answer(struct exchange *x)

@@ -5,6 +5,7 @@
 #ifndef PEYGIR_WEB_EXCHANGE_H
 #define PEYGIR_WEB_EXCHANGE_H
 
+#include "core/limit.h"
 #include "core/request.h"
 #include "core/session.h"
 #include "web/form.h"
@@ -18,7 +19,7 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 /* The CGI variables that are looked at; all others are ignored. */
 enum param {
     PARAM_METHOD, PARAM_URI, PARAM_CONTENT_TYPE, PARAM_CONTENT_LENGTH, PARAM_REMOTE_ADDR, PARAM_HTTPS, PARAM_COOKIE,
-    PARAM_LANGUAGE, PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAM_AUTHORIZATION, PARAMS
+    PARAM_LANGUAGE, PARAM_AGENT, PARAM_CSRF, PARAM_IDEMPOTENCY, PARAM_FETCH_SITE, PARAM_AUTHORIZATION, PARAM_ORIGIN, PARAM_HOST, PARAMS
 };
 
 /* What an answer is: its type, and the headers that go with it. */
@@ -51,11 +52,14 @@ struct exchange {
     const struct locale *locale; /* never NULL */
     struct span slug;            /* of the path; absent: the route has none */
     struct span hash;            /* likewise */
-    struct span id;              /* of a job; likewise */
+    struct span id;              /* of a job, or the name of a limit; likewise */
     const struct service *service; /* of the path, or the request's; NULL: none */
-    struct span cookie;          /* the session's; absent: none, or the route does not ask */
+    struct span cookie;          /* of the session, as it was sent; absent: none of use, or the route does not ask */
+    struct span token;           /* the same when Redis must say what it is worth; else absent */
     struct session session;
     bool has_owner;              /* session.owner is known: a stored session, a signed cookie, or a newcomer */
+    bool refused;                /* too often: `verdict` says more */
+    struct limit_verdict verdict;
     bool has_request;
     struct request request;      /* valid until the connection's next exchange */
 

@@ -23,6 +23,10 @@
  * of work. */
 #define FCGI_CROWD 2000
 #define FCGI_DRAIN_BYTES (1024 * 1024)
+#define FCGI_LOOK_BYTES 4096 /* a request without a body is shorter */
+/* FastCGI 1.0, 8 */
+#define FCGI_HEADER_LEN 8
+#define FCGI_STDIN 5
 #define FCGI_ACCEPT_PAUSE_MS 100
 
 enum conn_state { CONN_ARMED, CONN_BUSY, CONN_CLOSING, CONN_CLOSED_READ };
@@ -239,26 +243,58 @@ static bool take(struct fcgi *f, struct conn *c, struct fcgi_io *io)
     return true;
 }
 
-/* False: end_fd, all connections are closed. */
+static void serve_taken(struct fcgi *f, struct fcgi_io *const taken[], size_t count, void *seat)
+{
+    if (count == 0)
+        return;
+    f->handler.serve(seat, taken, count);
+    for (size_t i = 0; i < count; i++)
+        if (taken[i]->conn)
+            io_end(taken[i]);
+}
+
+/* Has all of a request come, up to the empty record that ends its STDIN? Then reading it makes nobody wait. */
+static bool is_whole(int fd)
+{
+    unsigned char bytes[FCGI_LOOK_BYTES];
+    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+
+    for (ssize_t at = 0; at + FCGI_HEADER_LEN <= n;) {
+        size_t content = (size_t)bytes[at + 4] << 8 | bytes[at + 5];
+
+        if (bytes[at + 1] == FCGI_STDIN && content == 0)
+            return true;
+        at += FCGI_HEADER_LEN + (ssize_t)content + bytes[at + 6];
+    }
+    return false;
+}
+
+/* Those that are whole together, and then one that is not: its peer may make this thread wait, but none who was ready at the same
+ * moment. Further ones go back for another thread. False: end_fd, all connections are closed. */
 static bool serve_ready(struct fcgi *f, const struct epoll_event ev[], int n, struct fcgi_io io[], void *seat)
 {
     struct fcgi_io *taken[FCGI_BATCH];
+    struct conn *late = NULL;
     size_t count = 0;
     bool go_on = true;
 
     for (int i = 0; i < n; i++) {
-        if (!ev[i].data.ptr)
+        struct conn *c = ev[i].data.ptr;
+
+        if (!c)
             go_on = false;
-        else if (take(f, ev[i].data.ptr, &io[count])) {
+        else if (n > 1 && !is_whole(c->fd)) {
+            if (late)
+                conn_rearm(f, late);
+            late = c;
+        } else if (take(f, c, &io[count])) {
             taken[count] = &io[count];
             count++;
         }
     }
-    if (count > 0)
-        f->handler.serve(seat, taken, count);
-    for (size_t i = 0; i < count; i++)
-        if (taken[i]->conn)
-            io_end(taken[i]);
+    serve_taken(f, taken, count, seat);
+    taken[0] = &io[0];
+    serve_taken(f, taken, late && take(f, late, &io[0]), seat);
     f->handler.rest(seat);
     return go_on;
 }

@@ -234,6 +234,19 @@ static void go_to_progress(struct exchange *x, const char *hash)
     page_redirect(x, (struct span){ x->scratch.s, x->scratch.len });
 }
 
+/* The form with its values, and when a code may go to that number again. */
+static void show_too_many(struct exchange *x)
+{
+    struct str notice = STR_INIT, time = STR_INIT;
+
+    locale_add_duration(x->locale, &time, x->err.retry_after_s);
+    locale_add(x->locale, &notice, "form.notice_codes", LOCALE_PARAMS("time", time.s));
+    exchange_header_int(x, "Retry-After", x->err.retry_after_s);
+    show(x, problems[PROBLEM_TOO_MANY].status, NULL, notice.s);
+    str_free(&time);
+    str_free(&notice);
+}
+
 enum problem page_form_submit(struct exchange *x)
 {
     struct str data = STR_INIT;
@@ -250,6 +263,10 @@ enum problem page_form_submit(struct exchange *x)
         problem = exchange_fail(x);
     else
         go_to_progress(x, hash);
+    if (problem == PROBLEM_TOO_MANY) {
+        show_too_many(x);
+        problem = PROBLEM_NONE;
+    }
     json_object_put(wrong);
     str_free(&data);
     return problem;

@@ -10,33 +10,35 @@
 #define PROGRAM (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE) | DEMAND_TOKEN(TOKEN_BOT))
 
 const struct route routes[] = {
-    { METHOD_GET, "/", page_home, 0, NULL },
+    { METHOD_GET, "/", page_home, 0, LIMIT_READ, NULL },
     { METHOD_GET, "/services/{service}", page_form, DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_PERSON | DEMAND_OPEN,
-      page_form_closed },
-    { METHOD_POST, "/services/{service}", page_form_submit, SEND | DEMAND_NEWCOMER | DEMAND_OPEN, page_form_refused },
-    { METHOD_GET, "/services/{service}/progress/{hash}", page_progress, LOOK | DEMAND_PLACE | DEMAND_PERSON, NULL },
-    { METHOD_GET, "/services/{service}/otp/{hash}", page_otp, LOOK | DEMAND_PERSON, NULL },
-    { METHOD_POST, "/services/{service}/otp/{hash}", page_otp_submit, ACT, NULL },
-    { METHOD_POST, "/services/{service}/cancel/{hash}", page_cancel, ACT, NULL },
-    { METHOD_POST, "/services/{service}/resend-otp/{hash}", page_otp_resend, ACT, NULL },
-    { METHOD_GET, "/services/{service}/result/{hash}", page_result, LOOK | DEMAND_PERSON, NULL },
-    { METHOD_GET, "/requests", page_requests, DEMAND_SESSION | DEMAND_PERSON, NULL },
+      LIMIT_READ, page_form_closed },
+    { METHOD_POST, "/services/{service}", page_form_submit, SEND | DEMAND_NEWCOMER | DEMAND_OPEN, LIMIT_SUBMIT, page_form_refused },
+    { METHOD_GET, "/services/{service}/progress/{hash}", page_progress, LOOK | DEMAND_PLACE | DEMAND_PERSON, LIMIT_READ, NULL },
+    { METHOD_GET, "/services/{service}/otp/{hash}", page_otp, LOOK | DEMAND_PERSON, LIMIT_READ, NULL },
+    { METHOD_POST, "/services/{service}/otp/{hash}", page_otp_submit, ACT, LIMIT_CODE, NULL },
+    { METHOD_POST, "/services/{service}/cancel/{hash}", page_cancel, ACT, LIMIT_CANCEL, NULL },
+    { METHOD_POST, "/services/{service}/resend-otp/{hash}", page_otp_resend, ACT, LIMIT_RESEND, NULL },
+    { METHOD_GET, "/services/{service}/result/{hash}", page_result, LOOK | DEMAND_PERSON, LIMIT_READ, NULL },
+    { METHOD_GET, "/requests", page_requests, DEMAND_SESSION | DEMAND_PERSON, LIMIT_READ, NULL },
 
-    { METHOD_GET, "/api/services", api_services, ROUTE_API, NULL },
-    { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, NULL },
-    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | ROUTE_LOOKS | LOOK | DEMAND_PLACE, NULL },
-    { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | ROUTE_LOOKS | LOOK, NULL },
-    { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, NULL },
-    { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, ROUTE_API | ACT, NULL },
-    { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, ROUTE_API | ACT, NULL },
+    { METHOD_GET, "/api/services", api_services, ROUTE_API, LIMIT_READ, NULL },
+    { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, LIMIT_SUBMIT, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | ROUTE_LOOKS | LOOK | DEMAND_PLACE, LIMIT_READ, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | ROUTE_LOOKS | LOOK, LIMIT_READ, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, LIMIT_CANCEL, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, ROUTE_API | ACT, LIMIT_CODE, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, ROUTE_API | ACT, LIMIT_RESEND, NULL },
 
-    { METHOD_POST, "/api/internal/jobs", api_jobs_create, PROGRAM, NULL },
-    { METHOD_GET, "/api/internal/jobs/{id}", api_job_view, PROGRAM, NULL },
-    { METHOD_POST, "/api/internal/jobs/{id}/cancel", api_job_cancel, PROGRAM, NULL },
+    { METHOD_POST, "/api/internal/jobs", api_jobs_create, PROGRAM, LIMIT_NONE, NULL },
+    { METHOD_GET, "/api/internal/jobs/{id}", api_job_view, PROGRAM, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/jobs/{id}/cancel", api_job_cancel, PROGRAM, LIMIT_NONE, NULL },
 
-    { METHOD_GET, "/healthz", api_healthz, ROUTE_API | ROUTE_ALWAYS, NULL },
-    { METHOD_GET, "/readyz", api_readyz, ROUTE_API | ROUTE_ALWAYS, NULL },
-    { METHOD_GET, "/metrics", api_metrics, ROUTE_API | ROUTE_ALWAYS, NULL },
+    { METHOD_POST, "/api/internal/limits/{id}", api_limit_count, ROUTE_API | DEMAND_TOKEN(TOKEN_SITE), LIMIT_NONE, NULL },
+
+    { METHOD_GET, "/healthz", api_healthz, ROUTE_API | ROUTE_ALWAYS, LIMIT_NONE, NULL },
+    { METHOD_GET, "/readyz", api_readyz, ROUTE_API | ROUTE_ALWAYS, LIMIT_NONE, NULL },
+    { METHOD_GET, "/metrics", api_metrics, ROUTE_API | ROUTE_ALWAYS, LIMIT_NONE, NULL },
 };
 const size_t route_count = ARRAY_LEN(routes);
 

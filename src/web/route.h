@@ -3,6 +3,7 @@
 #ifndef PEYGIR_WEB_ROUTE_H
 #define PEYGIR_WEB_ROUTE_H
 
+#include "core/limit.h"
 #include "core/token.h"
 #include "web/exchange.h"
 
@@ -31,8 +32,14 @@ struct route {
     const char *pattern;     /* "/services/{service}/otp/{hash}" */
     route_function function;
     unsigned flags;
+    enum limit_id limit;     /* how often a session and an address may ask; LIMIT_NONE: without limit */
     route_function refused;  /* answers x->problem in its own way (the form with its values); NULL: the error page */
 };
+static inline bool demands(const struct exchange *x, unsigned flag)
+{
+    return (x->route->flags & flag) != 0;
+}
+
 extern const struct route routes[];
 extern const size_t route_count;
 
@@ -70,6 +77,7 @@ enum problem api_otp_resend(struct exchange *x);
 enum problem api_jobs_create(struct exchange *x);
 enum problem api_job_view(struct exchange *x);
 enum problem api_job_cancel(struct exchange *x);
+enum problem api_limit_count(struct exchange *x);
 enum problem api_healthz(struct exchange *x);
 enum problem api_readyz(struct exchange *x);
 enum problem api_metrics(struct exchange *x);

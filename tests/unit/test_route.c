@@ -55,6 +55,30 @@ static void placeholders_are_handed_over(void **state)
     assert_null(names.hash.s);
 }
 
+static void only_programs_and_the_looks_of_machines_are_without_limit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        const struct route *r = &routes[i];
+        bool free_of = (r->flags & (ROUTE_ALWAYS | DEMAND_SOME_TOKEN)) != 0;
+
+        assert_int_equal(r->limit == LIMIT_NONE, free_of);
+        if (!free_of)
+            assert_int_equal(limits[r->limit].open, r->method == METHOD_GET); /* who acts waits for Redis */
+    }
+}
+
+static void what_shares_a_round_trip_only_looks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++)
+        if (routes[i].flags & ROUTE_LOOKS) {
+            assert_int_equal(routes[i].method, METHOD_GET);
+            assert_true(routes[i].flags & DEMAND_REQUEST);
+            assert_false(routes[i].flags & (DEMAND_OPEN | DEMAND_NEWCOMER));
+        }
+}
+
 static void head_is_served_as_get(void **state)
 {
     (void)state;
@@ -172,6 +196,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_found_by_its_own_pattern),
         cmocka_unit_test(placeholders_are_handed_over),
+        cmocka_unit_test(only_programs_and_the_looks_of_machines_are_without_limit),
+        cmocka_unit_test(what_shares_a_round_trip_only_looks),
         cmocka_unit_test(head_is_served_as_get),
         cmocka_unit_test(an_unknown_path_is_not_found),
         cmocka_unit_test(another_method_is_told_apart_from_an_unknown_path),

@@ -1,0 +1,284 @@
+/* look.c: who asks, the request, and how often: what Redis is asked before anything is done. */
+#include "web/look.h"
+
+#include "base/digest.h"
+#include "core/locale.h"
+#include "web/dispatch.h"
+#include "web/route.h"
+#include "web/visitor.h"
+
+/* Requests that this thread saw past `pending`: their place in the queue is not asked for. A wrong guess costs a second
+ * round trip, never a wrong answer. */
+static char *started_slot(struct exchange *x)
+{
+    const unsigned char *end = (const unsigned char *)x->hash.s + HASH_LEN; /* random letters and digits */
+
+    return x->seat->started[(end[-1] + end[-2] * 31u + end[-3] * 961u) % SEAT_STARTED];
+}
+
+static bool is_started(struct exchange *x)
+{
+    return memcmp(started_slot(x), x->hash.s, HASH_LEN) == 0;
+}
+
+static void queue_session(struct app *app, struct look *l, size_t *count)
+{
+    if (!l->token.s)
+        return;
+    session_queue(app, l->token);
+    l->at_session = *count;
+    *count += SESSION_REPLIES;
+}
+
+static void queue_request(struct app *app, struct look *l, size_t *count)
+{
+    if (!l->request)
+        return;
+    l->at_request = *count;
+    request_queue(app, l->x->hash);
+    *count += REQUEST_REPLIES;
+    if (!l->place)
+        return;
+    request_queue_place(app, l->x->hash);
+    *count += PLACE_REPLIES;
+}
+
+/* What lies in the main database. */
+static void queue_main(struct app *app, struct look *l, size_t *count)
+{
+    queue_request(app, l, count);
+    if (l->bucket_count == 0)
+        return;
+    limit_queue(app, l->bucket, l->bucket_count);
+    l->at_limit = *count;
+    *count += LIMIT_REPLIES;
+}
+
+/* All of one database and then all of the other, beginning where the connection is: one SELECT for all. */
+static void queue_looks(struct app *app, struct look looks[], size_t n)
+{
+    void (*const databases[])(struct app *, struct look *, size_t *) = { queue_session, queue_main };
+    bool main_first = redis_last_db(app->redis) == app->main_db;
+    size_t count = 0;
+
+    for (size_t turn = 0; turn < ARRAY_LEN(databases); turn++)
+        for (size_t i = 0; i < n; i++)
+            databases[turn ^ main_first](app, &looks[i], &count);
+}
+
+/* A limit that cannot be counted refuses nobody who only reads. */
+static int take_count(struct look *l, const struct reply *replies)
+{
+    struct exchange *x = l->x;
+    int rc = limit_take(l->bucket, replies + l->at_limit, &x->verdict, &x->err);
+
+    x->refused = rc == 0;
+    return rc < 0 && !limits[x->route->limit].open ? -1 : 0;
+}
+
+static int take_look(struct app *app, struct look *l, const struct reply *replies)
+{
+    struct exchange *x = l->x;
+    int found = 0;
+
+    if (l->bucket_count > 0 && take_count(l, replies) < 0)
+        return -1;
+    if (l->token.s && session_take(app, l->token, replies + l->at_session, &x->session, &x->err) < 0)
+        return -1;
+    if (l->request)
+        found = request_take(x->hash, replies + l->at_request, &x->request, &l->foreign, &x->err);
+    if (found > 0 && l->place)
+        request_take_place(replies + l->at_request + REQUEST_REPLIES, &x->request);
+    return found;
+}
+
+/* One round trip for all of them, which ask the same server. */
+void look_together(struct look looks[], size_t n)
+{
+    struct app *app = &looks[0].x->seat->app;
+    struct redis *r = looks[0].request || looks[0].bucket_count > 0 ? app->redis : app->session_redis;
+    struct err *err = &looks[0].x->err;
+    const struct reply *replies;
+    size_t count;
+    int rc;
+
+    queue_looks(app, looks, n);
+    rc = redis_exchange(r, &replies, &count, err);
+    for (size_t i = 0; i < n; i++) {
+        if (rc < 0)
+            looks[i].x->err = *err;
+        looks[i].found = rc < 0 ? -1 : take_look(app, &looks[i], replies);
+    }
+}
+
+static bool wants_place(const struct exchange *x, const struct look *l)
+{
+    return l->found > 0 && !l->place && demands(x, DEMAND_PLACE) && x->request.status == REQUEST_PENDING;
+}
+
+/* What came of a look that needs no further one. */
+static void keep_look(const struct look *l)
+{
+    struct exchange *x = l->x;
+
+    if (l->found > 0 && x->request.status != REQUEST_PENDING)
+        memcpy(started_slot(x), x->hash.s, HASH_LEN);
+    x->has_owner = x->has_owner || x->session.known;
+    x->has_request = x->session.known && l->found > 0;
+}
+
+static void count_by(struct look *l, enum limit_by by, const char *who)
+{
+    const struct exchange *x = l->x;
+
+    l->bucket[l->bucket_count++] = limit_bucket(x->seat->app.house, x->route->limit, by, who);
+}
+
+/* The same few addresses ask again and again, and an HMAC is not cheap. */
+static const char *address_who(struct exchange *x)
+{
+    struct span address = x->param[PARAM_REMOTE_ADDR];
+    struct seat_address *known = &x->seat->address[digest_short(address.s, address.len) % SEAT_ADDRESSES];
+
+    if (address.len >= sizeof known->text)
+        address.len = sizeof known->text - 1;
+    if (!span_is(address, known->text)) {
+        limit_who(x->seat->app.house, LIMIT_BY_ADDRESS, address, known->who);
+        memcpy(known->text, address.s, address.len);
+        known->text[address.len] = '\0';
+    }
+    return known->who;
+}
+
+static bool is_limited(const struct exchange *x)
+{
+    return x->route->limit != LIMIT_NONE && limit_is_on(x->seat->app.house);
+}
+
+/* By the session first, which is the smaller one, and by the address. */
+static void count_visitor(struct look *l)
+{
+    struct exchange *x = l->x;
+    char who[LIMIT_WHO_LEN + 1];
+
+    if (!is_limited(x))
+        return;
+    if (x->cookie.s) {
+        limit_who(x->seat->app.house, LIMIT_BY_SESSION, x->cookie, who);
+        count_by(l, LIMIT_BY_SESSION, who);
+    }
+    if (x->param[PARAM_REMOTE_ADDR].s)
+        count_by(l, LIMIT_BY_ADDRESS, address_who(x));
+}
+
+/* Without a stored session there is no request to look for: whoever made one has got a token. */
+struct look look_of(struct exchange *x)
+{
+    struct look l = { .x = x, .token = x->token, .request = demands(x, DEMAND_REQUEST) && x->token.s };
+
+    l.place = l.request && demands(x, DEMAND_PLACE) && !is_started(x);
+    count_visitor(&l);
+    return l;
+}
+
+static int look_again(struct look *l)
+{
+    look_together(l, 1);
+    if (l->found >= 0 && l->foreign) {
+        l->found = request_read(&l->x->seat->app, l->x->hash, &l->x->request, &l->x->err);
+        l->place = false;
+    }
+    return l->found;
+}
+
+/* Sessions on another server are asked for first. */
+static int look_elsewhere(struct look *l)
+{
+    struct look session = { .x = l->x, .token = l->token };
+
+    if (l->x->seat->app.session_redis == l->x->seat->app.redis || !l->token.s)
+        return 0;
+    look_together(&session, 1);
+    l->token = (struct span){ NULL, 0 };
+    l->request = l->request && l->x->session.known;
+    l->place = l->place && l->request;
+    return session.found;
+}
+
+/* Who acts is counted as a user too, over all sessions. */
+static bool counts_user(const struct exchange *x)
+{
+    return is_limited(x) && !x->refused && x->session.user_id[0] && !limits[x->route->limit].open;
+}
+
+/* Session, request and limits by one round trip; more when sessions live on another server, when a signed-in user acts, when somebody
+ * wrote past the guard, or when a request waits again that was seen started. */
+static int read_all(struct exchange *x)
+{
+    struct look l = look_of(x);
+    char who[LIMIT_WHO_LEN + 1];
+
+    if (look_elsewhere(&l) < 0)
+        return -1;
+    if ((l.token.s || l.request || l.bucket_count > 0) && look_again(&l) < 0)
+        return -1;
+    if (x->session.known && counts_user(x)) {
+        l = (struct look){ .x = x, .request = l.found > 0, .place = l.place };
+        limit_who(x->seat->app.house, LIMIT_BY_USER, span_of(x->session.user_id), who);
+        count_by(&l, LIMIT_BY_USER, who);
+        if (look_again(&l) < 0)
+            return -1;
+    }
+    if (!x->refused && wants_place(x, &l)) {
+        l = (struct look){ .x = x, .request = true, .place = true };
+        look_together(&l, 1);
+    }
+    keep_look(&l);
+    return l.found < 0 ? -1 : 0;
+}
+
+void look_cookie(struct exchange *x)
+{
+    struct span cookie;
+    int rc;
+
+    if (!demands(x, DEMAND_SESSION))
+        return;
+    cookie = visitor_cookie(x);
+    rc = session_cookie(&x->seat->app, cookie, &x->session);
+    x->has_owner = rc == 0;
+    if (rc >= 0)
+        x->cookie = cookie;
+    if (rc > 0)
+        x->token = cookie;
+}
+
+/* "You may again in {time}." */
+static enum problem too_often(struct exchange *x)
+{
+    str_reset(&x->words);
+    locale_add_duration(x->locale, &x->words, x->err.retry_after_s);
+    return exchange_say_with(x, PROBLEM_TOO_MANY, "limit.wait", "time", x->words.s);
+}
+
+enum problem look_alone(struct exchange *x)
+{
+    look_cookie(x);
+    if (read_all(x) < 0 && (x->token.s || !limits[x->route->limit].open))
+        return exchange_fail(x);
+    return x->refused ? too_often(x) : PROBLEM_NONE;
+}
+
+bool look_end(struct look *l, enum problem *problem)
+{
+    struct exchange *x = l->x;
+
+    if (l->found >= 0 && !x->refused && (l->foreign || wants_place(x, l)))
+        return false;
+    keep_look(l);
+    if (l->found < 0)
+        *problem = exchange_fail(x);
+    else if (x->refused)
+        *problem = too_often(x);
+    return true;
+}
