@@ -7,29 +7,44 @@
 #define DAY_MS INT64_C(86400000)
 #define LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z: the format has four digits for the year */
 
-static _Atomic int64_t offset_ms;
+static _Atomic int64_t offset_ms, wrong_ms;
 
 static int64_t read_ms(clockid_t id)
 {
     struct timespec t;
 
     clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + atomic_load_explicit(&offset_ms, memory_order_relaxed);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t passed_ms(const _Atomic int64_t *by_tests)
+{
+    return atomic_load_explicit(by_tests, memory_order_relaxed);
 }
 
 int64_t clock_ms(void)
 {
-    return read_ms(CLOCK_REALTIME);
+    return read_ms(CLOCK_REALTIME) + passed_ms(&offset_ms) + passed_ms(&wrong_ms);
 }
 
 int64_t clock_mono_ms(void)
 {
-    return read_ms(CLOCK_MONOTONIC);
+    return read_ms(CLOCK_BOOTTIME) + passed_ms(&offset_ms);
+}
+
+int64_t clock_ahead_ms(int64_t their_ms)
+{
+    return their_ms - read_ms(CLOCK_BOOTTIME);
 }
 
 void clock_test_offset(int64_t ms)
 {
     atomic_store(&offset_ms, ms);
+}
+
+void clock_test_wrong(int64_t ms)
+{
+    atomic_store(&wrong_ms, ms);
 }
 
 static bool leap(int year)

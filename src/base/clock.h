@@ -6,9 +6,12 @@
 
 #include <stdint.h>
 
-int64_t clock_ms(void);      /* milliseconds since 1970, UTC */
-int64_t clock_mono_ms(void); /* milliseconds of a clock that never goes back */
-void clock_test_offset(int64_t ms); /* tests only: added to both */
+int64_t clock_ms(void);      /* milliseconds since 1970, UTC, as this host believes: it may be wrong and may jump */
+int64_t clock_mono_ms(void); /* milliseconds of a clock that never goes back and also counts while the host sleeps */
+/* Another host's clock says `their_ms` just now: so much it is ahead of clock_mono_ms(), whatever becomes of clock_ms(). */
+int64_t clock_ahead_ms(int64_t their_ms);
+void clock_test_offset(int64_t ms); /* tests only: added to both, and time has passed elsewhere as well */
+void clock_test_wrong(int64_t ms);  /* tests only: added to clock_ms() alone, as on a host whose clock is wrong */
 
 #define CLOCK_RFC3339_SIZE sizeof("2026-01-02T03:04:05.678Z")
 /* "2026-01-02T03:04:05.678Z" (RFC 3339, UTC, milliseconds) */

@@ -87,6 +87,11 @@ void house_close(struct house *h)
     *h = (struct house){ .settings = NULL };
 }
 
+int64_t house_now_ms(const struct house *h)
+{
+    return redis_server_now_ms(h->main_server);
+}
+
 void app_open(struct app *app, const struct house *house)
 {
     app->house = house;

@@ -37,6 +37,8 @@ enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4, HOUSE_JOB_TYPES 
 int house_open(struct house *h, const struct settings *settings, unsigned what, const char *client_name, int command_ms,
                struct err *err);
 void house_close(struct house *h);
+/* Milliseconds since 1970 by Redis's clock, which decides for all hosts; nothing is asked (redis_server_now_ms). */
+int64_t house_now_ms(const struct house *h);
 
 struct app {
     const struct house *house;

@@ -435,7 +435,7 @@ static int read_for_change(struct app *app, struct span hash, bool repairs, stru
     request_queue(app, hash);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
-    int found = request_take(hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
+    int found = request_take(app, hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
     if (found == 1 && foreign && !repairs)
         return request_adopt(app, hash, err) < 0 ? -1 : 2;
     return found;

@@ -2,7 +2,6 @@
 #include "core/fleet.h"
 
 #include "base/rnd.h"
-#include "core/args.h"
 #include "core/keys.h"
 #include "scripts.h"
 
@@ -90,7 +89,7 @@ int fleet_count(struct app *app, struct err *err)
         return -1;
     if (redis_reply_ok(&replies[0], err) < 0 || redis_reply_ok(&replies[1], err) < 0)
         return -1;
-    return count_fresh(&replies[0], args_time_ms(&replies[1]) - FLEET_TTL_MS);
+    return count_fresh(&replies[0], reply_time_ms(&replies[1]) - FLEET_TTL_MS);
 }
 
 /* --- looking at each --- */
@@ -147,7 +146,7 @@ static int read_ids(struct app *app, char ***ids, int64_t *now_ms, struct err *e
         return -1;
     if (redis_reply_ok(&replies[0], err) < 0 || redis_reply_ok(&replies[1], err) < 0)
         return -1;
-    *now_ms = args_time_ms(&replies[1]);
+    *now_ms = reply_time_ms(&replies[1]);
     *ids = xcalloc(replies[0].count / 2 + 1, sizeof(**ids));
     for (size_t i = 0; i + 1 < replies[0].count; i += 2)
         if (strtod(replies[0].item[i + 1].text.s, NULL) > (double)(*now_ms - FLEET_TTL_MS))
@@ -203,7 +202,7 @@ int fleet_restart(struct app *app, struct err *err)
     const struct reply *time = redis_do(app->redis, err, "TIME");
     if (!time)
         return -1;
-    long long now_ms = args_time_ms(time);
+    long long now_ms = reply_time_ms(time);
     redis_queuef(app->redis, "SET %b %lld", restart.s, restart.len, now_ms);
     redis_queuef(app->redis, "PUBLISH %b %lld", restart.s, restart.len, now_ms);
     if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0)

@@ -1,10 +1,8 @@
 /* job.c: pushing jobs, counting them, and what the files job_*.c share. Each step of a job is one script of src/lua. */
 #include "core/job_part.h"
 
-#include "base/clock.h"
 #include "base/rnd.h"
 #include "base/utf8.h"
-#include "core/args.h"
 #include "scripts.h"
 
 #define ERROR_BYTES 200 /* of an error's text are kept */
@@ -50,7 +48,7 @@ void job_part_script(struct app *app, const char *queue, const struct script *sc
     struct span keys[ARRAY_LEN(parts)];
     const struct key base = job_part_key(app, queue, ""), data = job_part_data(app, queue, ""),
                      channel = key_notifications(app->house), stats = key_stats(app->house, ""),
-                     daily = key_stats_daily(app->house, clock_ms());
+                     daily = key_stats_daily(app->house, house_now_ms(app->house));
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         own[i] = job_part_key(app, queue, parts[i]);
@@ -194,7 +192,7 @@ void job_push_queue(struct app *app, const struct job_new *job)
     bool plain = is_plain(job);
     const struct key list = job_part_key(app, job->queue, "queue"), active = job_part_key(app, job->queue, "active"),
                      data = job_part_data(app, job->queue, job->id), total = key_stats(app->house, "total"),
-                     daily = key_stats_daily(app->house, clock_ms()), general = key_notifications(app->house),
+                     daily = key_stats_daily(app->house, house_now_ms(app->house)), general = key_notifications(app->house),
                      own = key_notifications_task(app->house, span_of(job->id)),
                      user = key_notifications_user(app->house, has_user(job) ? span_of(job->user_id) : SPAN(""));
     struct key priority = { .len = 0 }, delayed = { .len = 0 }, sequence = { .len = 0 };
@@ -299,7 +297,7 @@ static size_t queue_many(struct app *app, const struct job_new jobs[], size_t co
 {
     const char *queue = jobs[0].queue;
     const struct key list = job_part_key(app, queue, "queue"), total = key_stats(app->house, "total"),
-                     daily = key_stats_daily(app->house, clock_ms()), data = job_part_data(app, queue, ""),
+                     daily = key_stats_daily(app->house, house_now_ms(app->house)), data = job_part_data(app, queue, ""),
                      channel = key_notifications(app->house);
     const struct span keys[] = { key_span(&list), key_span(&total), key_span(&daily) };
     struct span *names = m->args + MANY_HEAD, others[FIELDS_MAX / 2], values[FIELDS_MAX / 2];
@@ -412,7 +410,7 @@ int job_count(struct app *app, const char *queue, struct job_counts *out, struct
     if (!head.s)
         return 0;
     id = xmemdupz(head.s, head.len);
-    rc = age_ms(app, queue, id, args_time_ms(&replies[7]), &out->oldest_waiting_ms, err);
+    rc = age_ms(app, queue, id, reply_time_ms(&replies[7]), &out->oldest_waiting_ms, err);
     free(id);
     return rc;
 }

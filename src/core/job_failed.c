@@ -2,7 +2,6 @@
 #include "core/job_look.h"
 
 #include "base/clock.h"
-#include "core/args.h"
 #include "core/request.h"
 #include "scripts.h"
 
@@ -67,7 +66,7 @@ static int show_entries(struct app *app, const char *queue, const struct entry e
         views[i].place = JOB_IN_FAILED;
         views[i].score = entries[i].score;
         views[i].ttl_ms = reply_int(&replies[2 * i + 1], -1) < 0 ? -1 : reply_int(&replies[2 * i + 1], -1);
-        views[i].now_ms = args_time_ms(&replies[got - 1]);
+        views[i].now_ms = reply_time_ms(&replies[got - 1]);
     }
     for (size_t i = 0; replies && i < count; i++) { /* after reading: fn may use the connection */
         fn(ctx, &views[i]);
@@ -220,7 +219,7 @@ static int begin_bulk(struct app *app, const char *queue, struct bulk *b, struct
     b->queue = queue;
     b->skip = 0;
     b->count = 0;
-    b->until_ms = time ? args_time_ms(time) : 0;
+    b->until_ms = time ? reply_time_ms(time) : 0;
     return time ? 0 : -1;
 }
 

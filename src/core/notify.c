@@ -1,7 +1,6 @@
 /* notify.c: messages to users */
 #include "core/notify.h"
 
-#include "base/clock.h"
 #include "core/keys.h"
 
 enum { USER_ID_MAX = 128 }; /* as long as ids in keys may be */
@@ -15,7 +14,7 @@ static void add_text(struct str *out, const char *name, struct span text)
         str_adds(out, "null");
 }
 
-static void build(struct str *out, const struct notification *n)
+static void build(struct str *out, const struct notification *n, int64_t now_ms)
 {
     str_adds(out, "{\"type\":\"notification\"");
     add_text(out, ",\"task_id\":", span_of(n->task_id));
@@ -24,7 +23,7 @@ static void build(struct str *out, const struct notification *n)
     str_adds(out, ",\"data\":");
     str_add_span(out, n->data.s ? n->data : SPAN("null"));
     str_adds(out, ",\"timestamp\":");
-    str_add_int(out, clock_ms());
+    str_add_int(out, now_ms);
     str_addc(out, '}');
 }
 
@@ -42,7 +41,7 @@ int notify_send(struct app *app, const struct notification *n, struct err *err)
     if (n->user_id.s && (n->user_id.len == 0 || n->user_id.len > USER_ID_MAX))
         return err_set(err, ERR_INVALID, "A user's id has 1 to %d bytes, and this one has %zu.", USER_ID_MAX,
                        n->user_id.len);
-    build(&text, n);
+    build(&text, n, house_now_ms(app->house));
     queue_publish(app, &all, &text);
     if (n->user_id.s) {
         const struct key own = key_notifications_user(app->house, n->user_id);

@@ -111,14 +111,15 @@ void request_take_place(const struct reply replies[PLACE_REPLIES], struct reques
     rq->paused = reply_text(&replies[2]);
 }
 
-int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err)
+int request_take(struct app *app, struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign,
+                 struct err *err)
 {
     for (int i = 0; i < REQUEST_REPLIES; i++)
         if (redis_reply_ok(&replies[i], err) < 0)
             return -1;
     if (replies[0].type == REPLY_NIL || hash.len != HASH_LEN)
         return 0;
-    *rq = (struct request){ .ttl_ms = reply_int(&replies[2], 0), .ahead = -1, .now_ms = clock_ms() };
+    *rq = (struct request){ .ttl_ms = reply_int(&replies[2], 0), .ahead = -1, .now_ms = house_now_ms(app->house) };
     memcpy(rq->hash, hash.s, HASH_LEN);
     if (document_read(reply_text(&replies[0]), &rq->doc, err) < 0) {
         if (err)
@@ -146,7 +147,7 @@ int request_read(struct app *app, struct span hash, struct request *rq, struct e
         request_queue(app, hash);
         if (redis_exchange(app->redis, &replies, &count, err) < 0)
             return -1;
-        int found = request_take(hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
+        int found = request_take(app, hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
         if (found <= 0 || !foreign)
             return found;
         if (request_adopt(app, hash, err) < 0)
@@ -383,6 +384,7 @@ static int prepare(struct app *app, struct birth *b, struct err *err)
             return -1;
     if (counted && limit_take(&bucket, replies + count - own, &verdict, err) <= 0)
         return -1;
+    b->now_ms = house_now_ms(app->house); /* known by now, also to the first request of a process */
     b->estimate_s = estimate_take(b->n->service, replies + count - ESTIMATE_REPLIES, err);
     return b->estimate_s < 0 ? -1 : 0;
 }
@@ -390,7 +392,7 @@ static int prepare(struct app *app, struct birth *b, struct err *err)
 int request_create(struct app *app, const struct request_new *n, char hash[HASH_SIZE], struct err *err)
 {
     char values[17];
-    struct birth b = { .n = n, .hash = hash, .values = values, .now_ms = clock_ms(), .document = STR_INIT, .entry = STR_INIT, .view = STR_INIT };
+    struct birth b = { .n = n, .hash = hash, .values = values, .document = STR_INIT, .entry = STR_INIT, .view = STR_INIT };
     make_hash(app, n, hash, values);
     int result = -1;
     if (prepare(app, &b, err) == 0 && describe(app, &b, err) == 0) {
@@ -430,7 +432,7 @@ int request_each_of(struct app *app, struct span owner, void (*fn)(void *ctx, co
     for (size_t i = 0; i < found; i++) {
         struct request rq;
         bool foreign;
-        if (request_take(span_of(hashes[i]), replies + i * REQUEST_REPLIES, &rq, &foreign, NULL) == 1 &&
+        if (request_take(app, span_of(hashes[i]), replies + i * REQUEST_REPLIES, &rq, &foreign, NULL) == 1 &&
             request_belongs(&rq, owner, (struct span){ NULL, 0 }))
             fn(ctx, &rq);
     }

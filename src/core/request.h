@@ -63,14 +63,15 @@ struct request {
     int64_t ahead;       /* pending: jobs ahead of it in the queue; -1: not queued or more than 1,000 */
     bool beyond;         /* pending: more than 1,000 are ahead */
     struct span paused;  /* pending: JSON {"reason", "since"} when its queue hands out nothing; absent: it does, or nobody asked */
-    int64_t now_ms;
+    int64_t now_ms;      /* when it was read, by Redis's clock */
 };
 
 /* --- reading: REQUEST_REPLIES commands of the caller's exchange on app->redis, in the main database --- */
 #define REQUEST_REPLIES 3
 void request_queue(struct app *app, struct span hash);
 /* 1: *rq filled; 0: there is none; -1. A document changed past the guard sets *foreign: call request_adopt() and read again. */
-int request_take(struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign, struct err *err);
+int request_take(struct app *app, struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign,
+                 struct err *err);
 /* The place in the queue, and whether that is paused, for who shows it: PLACE_REPLIES further commands. Without them rq->ahead is -1. */
 #define PLACE_REPLIES 3
 void request_queue_place(struct app *app, struct span hash);

@@ -1,5 +1,4 @@
 /* request_watch.c: nothing is forgotten: requests whose job is missing, codes that nobody took or asked for again */
-#include "base/clock.h"
 #include "core/change.h"
 #include "core/otp.h"
 #include "scripts.h"
@@ -158,7 +157,7 @@ static int send_times(struct app *app, struct err *err)
 static int claim_due(struct app *app, char due[][HASH_SIZE], struct err *err)
 {
     struct key watch = key_watch(app->house);
-    int64_t now_ms = clock_ms();
+    int64_t now_ms = house_now_ms(app->house);
     int count = 0;
     redis_use_db(app->redis, app->main_db);
     const struct reply *list =

@@ -1,7 +1,6 @@
 /* schedule.c: jobs that run by the clock. */
 #include "core/schedule.h"
 
-#include "core/args.h"
 #include "scripts.h"
 
 #include <inttypes.h>
@@ -62,7 +61,7 @@ static const struct reply *read_all(struct app *app, int64_t *now_ms, struct err
     if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0 ||
         redis_reply_ok(&replies[1], err) < 0)
         return NULL;
-    *now_ms = args_time_ms(&replies[0]);
+    *now_ms = reply_time_ms(&replies[0]);
     return &replies[1];
 }
 
@@ -350,7 +349,7 @@ int schedule_run(struct app *app, const struct job_types *types, const char *typ
     time = redis_do(app->redis, err, "TIME");
     if (!time)
         return -1;
-    now_ms = args_time_ms(time);
+    now_ms = reply_time_ms(time);
     /* Somebody else's may be of the same millisecond. */
     for (int i = 0; i < RUN_TRIES && rc == JOB_EXISTS; i++)
         rc = run_at(app, found, now_ms + i, text, err);

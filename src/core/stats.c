@@ -1,7 +1,6 @@
 /* stats.c: reads the counters of jobs. */
 #include "core/stats.h"
 
-#include "base/clock.h"
 #include "core/keys.h"
 
 static const struct {
@@ -17,7 +16,7 @@ static const struct {
 
 int stats_read(struct app *app, struct stats *out, struct err *err)
 {
-    const struct key daily = key_stats_daily(app->house, clock_ms());
+    const struct key daily = key_stats_daily(app->house, house_now_ms(app->house));
     const struct reply *replies, *today;
     size_t count;
 

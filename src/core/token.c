@@ -3,7 +3,6 @@
 
 #include "base/digest.h"
 #include "base/rnd.h"
-#include "core/args.h"
 #include "core/keys.h"
 #include "scripts.h"
 
@@ -221,7 +220,7 @@ int token_check(struct app *app, struct span token, enum token_role *role, char 
     *role = (enum token_role)found;
     memcpy(name, named.s, named.len);
     name[named.len] = '\0';
-    if (args_time_ms(&replies[1]) - reply_int(&replies[0].item[2], 0) >= USED_MS)
-        post_use(app, &k, args_time_ms(&replies[1]));
+    if (reply_time_ms(&replies[1]) - reply_int(&replies[0].item[2], 0) >= USED_MS)
+        post_use(app, &k, reply_time_ms(&replies[1]));
     return 1;
 }

@@ -188,11 +188,12 @@ static int refused(struct conn *c, const struct reply *reply, struct err *err)
     return -1;
 }
 
-/* AUTH, and the name (or PING), so that the server has answered once before anything is asked of it. */
+/* AUTH, the name, and what time it is there, so that the server has answered once before anything is asked of it. */
 static int greet(struct conn *c, struct err *err)
 {
     const struct redisurl *url = &c->server->url;
-    struct reply *reply = parse_room(c->parse, 2);
+    struct reply *reply = parse_room(c->parse, 3);
+    int64_t asked_ms = clock_mono_ms();
     size_t count = 0;
 
     str_reset(&c->hello);
@@ -203,15 +204,19 @@ static int greet(struct conn *c, struct err *err)
     count += url->password != NULL;
     if (*c->server->name)
         wire_addf(&c->hello, &c->scratch, "CLIENT SETNAME %s", c->server->name);
-    else
-        wire_addf(&c->hello, &c->scratch, "PING");
+    count += *c->server->name != '\0';
+    wire_addf(&c->hello, &c->scratch, "TIME");
     count++;
-    if (conn_ask(c, (struct span){ c->hello.s, c->hello.len }, reply, count, err) < 0)
+    if (conn_send(c, (struct span){ c->hello.s, c->hello.len }, err) != 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (conn_read(c, &reply[i], conn_deadline_ms(c), err) < 0)
+            return -1;
         if (reply_is_error(&reply[i], "NOAUTH") || reply_is_error(&reply[i], "ERR max number of clients") ||
-            (count == 2 && i == 0 && reply[i].type == REPLY_ERROR))
-            return refused(c, &reply[i], err);
+            (url->password && i == 0 && reply[i].type == REPLY_ERROR))
+            return refused(c, &reply[i], err); /* what follows may never come */
+    }
+    server_told_time(c->server, asked_ms, &reply[count - 1]);
     return 0;
 }
 

@@ -13,7 +13,7 @@
 
 #define KEEP_BYTES (256 * 1024) /* a larger buffer is given back after use */
 
-enum kind { WANTED, POSTED, SELECT, LEFT_OUT };
+enum kind { WANTED, POSTED, SELECT, LEFT_OUT, TIME };
 
 struct command {
     size_t offset, len; /* its bytes in redis.out */
@@ -31,6 +31,7 @@ struct redis {
     size_t count, cap;
     size_t sent, answered; /* of command[] */
     size_t wanted;
+    bool scripts; /* one is queued */
 };
 
 struct redis *redis_new(struct redis_server *server)
@@ -151,6 +152,7 @@ void redis_queue_script(struct redis *r, const struct script *script, int nkeys,
     const struct span head[] = { SPAN("EVALSHA"), { script->sha1, 40 }, span_number(digits, nkeys) };
 
     begin(r, WANTED)->script = script;
+    r->scripts = true;
     wire_begin(&r->out, 3 + nkeys + nargs);
     wire_add_words(&r->out, 3, head);
     wire_add_words(&r->out, nkeys, keys);
@@ -158,10 +160,23 @@ void redis_queue_script(struct redis *r, const struct script *script, int nkeys,
     end(r);
 }
 
+/* Now and then what the server does anyhow tells its time as well; mere reading is not burdened with it. */
+static void ask_time(struct redis *r)
+{
+    const struct span word = SPAN("TIME");
+
+    if (!r->scripts || !server_wants_time(r->conn.server))
+        return;
+    begin(r, TIME);
+    wire_add(&r->out, 1, &word);
+    end(r);
+}
+
 /* Nothing is queued or owed any more. */
 static void clear_queue(struct redis *r)
 {
     r->count = r->sent = r->answered = r->wanted = 0;
+    r->scripts = false;
     if (r->out.cap > KEEP_BYTES)
         str_free(&r->out);
     else
@@ -205,15 +220,18 @@ static int drop_reply(struct redis *r, const struct command *c, struct err *err)
 /* Read the replies of all commands that were sent; those that are wanted go to replies[]. */
 static int read_replies(struct redis *r, struct reply *replies, struct err *err)
 {
-    int64_t deadline_ms = conn_deadline_ms(&r->conn);
+    int64_t sent_ms = clock_mono_ms(), deadline_ms = conn_deadline_ms(&r->conn);
+    struct reply time;
 
     for (; r->answered < r->sent; r->answered++) {
         const struct command *c = &r->command[r->answered];
         if (c->kind == LEFT_OUT)
             continue;
-        if (conn_read(&r->conn, c->kind == WANTED ? replies++ : NULL, deadline_ms, err) < 0)
+        if (conn_read(&r->conn, c->kind == WANTED ? replies++ : c->kind == TIME ? &time : NULL, deadline_ms, err) < 0)
             return -1;
-        if (c->kind != WANTED && drop_reply(r, c, err) < 0)
+        if (c->kind == TIME)
+            server_told_time(r->conn.server, sent_ms, &time);
+        else if (c->kind != WANTED && drop_reply(r, c, err) < 0)
             return -1;
     }
     return 0;
@@ -352,6 +370,8 @@ int redis_exchange_blocking(struct redis *r, int wait_ms, const struct reply **r
     struct reply *room;
     int rc;
 
+    if (wait_ms == 0)
+        ask_time(r);
     parse_forget(r->conn.parse);
     room = parse_room(r->conn.parse, r->wanted);
     rc = exchange(r, wait_ms, room, err);

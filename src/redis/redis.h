@@ -22,6 +22,9 @@ struct redis_server;
 struct redis_server *redis_server_new(const struct redisurl *url, const char *client_name, int connect_ms,
                                       int command_ms);
 void redis_server_free(struct redis_server *s); /* after all its connections */
+/* Milliseconds since 1970 by the server's clock, without asking it: read by each new connection, and once a minute along with a
+ * script, then followed by this host's monotonic clock. Before the first connection it is this host's clock. */
+int64_t redis_server_now_ms(const struct redis_server *s);
 
 struct redis; /* a connection */
 
@@ -75,6 +78,7 @@ uint64_t redis_round_trips(const struct redis *r);
 
 struct span reply_text(const struct reply *reply);                 /* absent unless STRING or STATUS */
 int64_t reply_int(const struct reply *reply, int64_t fallback);    /* INT, or STRING of decimal digits */
+int64_t reply_time_ms(const struct reply *reply);                  /* of TIME, in milliseconds since 1970; 0: it is none */
 
 /* --- scripts --- src/lua/noun_verb.lua is embedded by the build as `const struct script script_noun_verb`. */
 struct script {

@@ -106,3 +106,10 @@ int64_t reply_int(const struct reply *reply, int64_t fallback)
         return reply->integer;
     return reply->type == REPLY_STRING && read_int(reply->text, &n) ? n : fallback;
 }
+
+int64_t reply_time_ms(const struct reply *reply)
+{
+    if (reply->type != REPLY_ARRAY || reply->count != 2)
+        return 0;
+    return reply_int(&reply->item[0], 0) * 1000 + reply_int(&reply->item[1], 0) / 1000;
+}

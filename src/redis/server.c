@@ -4,6 +4,8 @@
 #include "base/clock.h"
 
 #define TRY_EVERY_MS 250
+#define TIME_EVERY_MS 60000 /* two hosts' monotonic clocks part by some milliseconds until then */
+#define TIME_TRUST_MS 250   /* a reading is wrong by as long as it took: whoever stood still meanwhile reads again later */
 
 static char *copy(const char *s)
 {
@@ -75,4 +77,31 @@ void server_failed(struct redis_server *s, bool probing, const char *reason)
     atomic_store(&s->away, true);
     if (probing)
         atomic_store(&s->probing, false);
+}
+
+/* --- its clock --- */
+
+bool server_wants_time(struct redis_server *s)
+{
+    int64_t now_ms = clock_mono_ms(), asked_ms = atomic_load_explicit(&s->asked_ms, memory_order_relaxed);
+
+    return now_ms - asked_ms >= TIME_EVERY_MS && atomic_compare_exchange_strong(&s->asked_ms, &asked_ms, now_ms);
+}
+
+void server_told_time(struct redis_server *s, int64_t asked_ms, const struct reply *time)
+{
+    int64_t time_ms = reply_time_ms(time);
+
+    if (time_ms == 0 || (atomic_load(&s->has_time) && clock_mono_ms() - asked_ms > TIME_TRUST_MS))
+        return;
+    atomic_store(&s->ahead_ms, clock_ahead_ms(time_ms));
+    atomic_store(&s->asked_ms, asked_ms);
+    atomic_store(&s->has_time, true);
+}
+
+int64_t redis_server_now_ms(const struct redis_server *s)
+{
+    if (!atomic_load_explicit(&s->has_time, memory_order_acquire))
+        return clock_ms();
+    return clock_mono_ms() + atomic_load_explicit(&s->ahead_ms, memory_order_relaxed);
 }

@@ -16,6 +16,9 @@ struct redis_server {
     atomic_bool away;         /* the only thing looked at while all is well */
     atomic_bool probing;      /* a thread is trying right now */
     atomic_int_least64_t try_at_ms; /* of clock_mono_ms */
+    atomic_bool has_time;     /* its clock has been read */
+    atomic_int_least64_t ahead_ms; /* of it before clock_mono_ms */
+    atomic_int_least64_t asked_ms; /* of clock_mono_ms: when it was last to be read */
     pthread_mutex_t lock;     /* for `reason` */
     char reason[256];
 };
@@ -26,5 +29,10 @@ int server_enter(struct redis_server *s, struct err *err);
 void server_answered(struct redis_server *s); /* only after 1 */
 /* No connection, or no answer in time: from now on the others do not wait. `probing`: server_enter() gave 1. */
 void server_failed(struct redis_server *s, bool probing, const char *reason);
+
+/* Is it time to ask for its clock again? True for one thread a minute, which is to do it. */
+bool server_wants_time(struct redis_server *s);
+/* The reply to a TIME that went out at asked_ms (monotonic). One that was long on its way says nothing, nor does an error. */
+void server_told_time(struct redis_server *s, int64_t asked_ms, const struct reply *time);
 
 #endif

@@ -86,7 +86,7 @@ static int take_look(struct app *app, struct look *l, const struct reply *replie
     if (l->token.s && session_take(app, l->token, replies + l->at_session, &x->session, &x->err) < 0)
         return -1;
     if (l->request)
-        found = request_take(x->hash, replies + l->at_request, &x->request, &l->foreign, &x->err);
+        found = request_take(app, x->hash, replies + l->at_request, &x->request, &l->foreign, &x->err);
     if (found > 0 && l->place)
         request_take_place(replies + l->at_request + REQUEST_REPLIES, &x->request);
     return found;

@@ -372,7 +372,7 @@ void carry_lose(struct carry *c)
 
 bool carry_stop(struct carry *c, bool hurry)
 {
-    if (!hurry && c->state == CARRY_CALLING && c->code_until_ms > clock_ms())
+    if (!hurry && c->state == CARRY_CALLING && c->code_until_ms > house_now_ms(c->worker->house))
         return true;
     interrupt(c, WHY_STOPPED);
     return false;

@@ -68,6 +68,7 @@ int house_fresh(void **state)
 {
     (void)state;
     clock_test_offset(0);
+    clock_test_wrong(0);
     server_flush();
     return 0;
 }

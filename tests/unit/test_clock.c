@@ -17,6 +17,21 @@ static void the_offset_moves_both_clocks(void **state)
     assert_true(clock_ms() < wall + 1000000000);
 }
 
+static void a_wrong_clock_of_this_host_moves_no_other(void **state)
+{
+    int64_t wall = clock_ms(), mono = clock_mono_ms(), ahead = clock_ahead_ms(5000);
+
+    (void)state;
+    clock_test_wrong(1000000);
+    assert_true(clock_ms() >= wall + 1000000);
+    assert_in_range(clock_mono_ms(), mono, mono + 100000);
+    assert_in_range(clock_mono_ms() + ahead, 5000, 105000);
+    clock_test_wrong(0);
+    clock_test_offset(1000000);
+    assert_in_range(clock_mono_ms() + ahead, 1005000, 1105000);
+    clock_test_offset(0);
+}
+
 static void times_are_written_as_rfc3339(void **state)
 {
     static const struct {
@@ -101,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_offset_moves_both_clocks),
+        cmocka_unit_test(a_wrong_clock_of_this_host_moves_no_other),
         cmocka_unit_test(times_are_written_as_rfc3339),
         cmocka_unit_test(every_day_is_what_the_c_library_says_and_reads_back),
         cmocka_unit_test(times_with_offset_fraction_or_small_letters_are_read),

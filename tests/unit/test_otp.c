@@ -293,6 +293,44 @@ static void a_code_that_nobody_renews_fails_the_request_after_a_minute(void **st
     assert_non_null(memmem(rq.doc.field[DOC_ERROR].s, rq.doc.field[DOC_ERROR].len, "\"otp_expired\"", 13));
 }
 
+#define HOUR_MS INT64_C(3600000)
+
+/* Two hosts, one an hour before Redis and one an hour behind: what the one writes means the same to the other. */
+static void hosts_whose_clocks_are_wrong_agree_about_a_code(void **state)
+{
+    (void)state;
+    for (int64_t wrong_ms = -HOUR_MS; wrong_ms <= HOUR_MS; wrong_ms += 2 * HOUR_MS) {
+        char hash[HASH_SIZE];
+        clock_test_offset(0);
+        clock_test_wrong(wrong_ms);
+        struct span h = asked(wrong_ms < 0 ? "behind" : "before", hash);
+        clock_test_wrong(-wrong_ms);
+        struct otp_state now = look(h);
+        assert_in_range(now.expires_in_s, 118, 120);
+        assert_in_range(now.resend_in_s, 58, 60);
+        assert_int_equal(otp_resend(house_app(), service(), h, &err), -1);
+        assert_in_range(err.retry_after_s, 58, 60);
+        assert_int_equal(otp_give_up(house_app(), h, &err), 0);
+        assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 0);
+        assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), 1);
+    }
+}
+
+static void hosts_whose_clocks_are_wrong_end_a_code_at_the_same_time(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    clock_test_wrong(HOUR_MS);
+    struct span h = asked("k", hash);
+    clock_test_offset(121000);
+    clock_test_wrong(-HOUR_MS);
+    assert_int_equal(otp_submit(house_app(), service(), h, SPAN("12345"), &err), -1);
+    assert_int_equal(err.kind, ERR_EXPIRED);
+    clock_test_offset(181000);
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    assert_int_equal(house_read(h).status, REQUEST_FAILED);
+}
+
 static void a_code_that_no_leg_took_in_time_is_asked_for_again(void **state)
 {
     (void)state;
@@ -502,6 +540,8 @@ int main(void)
         TEST(another_code_comes_after_the_cool_down_and_three_times_at_most),
         TEST(a_resend_calls_the_bot_where_the_service_says_so),
         TEST(a_code_that_nobody_renews_fails_the_request_after_a_minute),
+        TEST(hosts_whose_clocks_are_wrong_agree_about_a_code),
+        TEST(hosts_whose_clocks_are_wrong_end_a_code_at_the_same_time),
         TEST(a_code_that_no_leg_took_in_time_is_asked_for_again),
         TEST(an_ended_request_keeps_no_code),
         TEST(an_answer_that_comes_after_the_code_does_not_throw_it_away),

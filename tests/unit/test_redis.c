@@ -69,6 +69,7 @@ static int tear_down(void **state)
     redis_server_free(p->server);
     free(p);
     clock_test_offset(0);
+    clock_test_wrong(0);
     return 0;
 }
 
@@ -704,9 +705,11 @@ static void fake_end(struct fake *f, struct redis *r, struct redis_server *s)
     redis_server_free(s);
 }
 
+#define GREETED "+OK\r\n*2\r\n$10\r\n1700000000\r\n$6\r\n123456\r\n" /* CLIENT SETNAME and TIME */
+
 static void a_server_that_is_loading_is_away_but_keeps_its_connection(void **state)
 {
-    static const char *const say[] = { "+OK\r\n", "-LOADING Redis is loading\r\n", "$2\r\nhi\r\n", "" };
+    static const char *const say[] = { GREETED, "-LOADING Redis is loading\r\n", "$2\r\nhi\r\n", "" };
     struct fake fake = { .say = say };
     struct redis_server *server = fake_start(&fake);
     struct redis *r = redis_new(server);
@@ -725,7 +728,7 @@ static void a_server_that_is_loading_is_away_but_keeps_its_connection(void **sta
 
 static void a_connection_that_breaks_after_the_write_is_not_tried_again(void **state)
 {
-    static const char *const say[] = { "+OK\r\n", "$9\r\nhalf", NULL, "+OK\r\n", ":2\r\n", "" };
+    static const char *const say[] = { GREETED, "$9\r\nhalf", NULL, GREETED, ":2\r\n", "" };
     struct fake fake = { .say = say };
     struct redis_server *server = fake_start(&fake);
     struct redis *r = redis_new(server);
@@ -742,7 +745,7 @@ static void a_connection_that_breaks_after_the_write_is_not_tried_again(void **s
 
 static void a_connection_closed_in_long_silence_is_noticed_before_writing(void **state)
 {
-    static const char *const say[] = { "+OK\r\n", ":1\r\n", NULL, "+OK\r\n", ":2\r\n", "" };
+    static const char *const say[] = { GREETED, ":1\r\n", NULL, GREETED, ":2\r\n", "" };
     struct fake fake = { .say = say };
     struct redis_server *server = fake_start(&fake);
     struct redis *r = redis_new(server);
@@ -787,6 +790,92 @@ static void a_server_with_too_many_clients_is_away(void **state)
     fake_end(&fake, r, server);
 }
 
+/* --- the server's clock --- */
+
+#define HOUR_MS INT64_C(3600000)
+
+static int64_t true_ms(void)
+{
+    return REDIS_NUMBER("EVAL", "local t = redis.call('TIME') return t[1] * 1000 + math.floor(t[2] / 1000)", "0");
+}
+
+/* What is known of the server's clock lies between what it says before and after. */
+static void assert_knows_the_time(const struct redis_server *server, int64_t passed_ms)
+{
+    int64_t before = true_ms() + passed_ms, known = redis_server_now_ms(server);
+
+    assert_in_range(known, before - 2, true_ms() + passed_ms + 2);
+}
+
+static void a_host_whose_clock_is_wrong_knows_the_servers_time(void **state)
+{
+    struct place *p = *state;
+
+    clock_test_wrong(HOUR_MS);
+    assert_true(redis_server_now_ms(p->server) > true_ms() + HOUR_MS / 2); /* nobody has asked yet */
+    DO(p->r, "PING");
+    assert_knows_the_time(p->server, 0);
+    clock_test_wrong(-HOUR_MS);
+    assert_knows_the_time(p->server, 0);
+    clock_test_offset(5000);
+    assert_knows_the_time(p->server, 5000);
+}
+
+static long long times_asked(void)
+{
+    char *stats = REDIS_CLI("INFO", "commandstats"), *at = strstr(stats, "cmdstat_time:calls=");
+    long long n = at ? strtoll(at + strlen("cmdstat_time:calls="), NULL, 10) : 0;
+
+    free(stats);
+    return n;
+}
+
+static void run_script(struct redis *r)
+{
+    const struct reply *reply;
+
+    redis_queue_script(r, &script_count_up, 1, (const struct span[]){ SPAN("n") }, 0, NULL);
+    redis_queuef(r, "ECHO last");
+    assert_int_equal(exchanged(r, &reply), 2);
+    assert_text(&reply[1], "last");
+}
+
+static void the_time_is_read_again_with_a_script_after_a_minute(void **state)
+{
+    struct place *p = *state;
+    uint64_t trips;
+    long long asked;
+
+    run_script(p->r);
+    trips = redis_round_trips(p->r);
+    asked = times_asked();
+    run_script(p->r);
+    assert_int_equal(times_asked(), asked);
+    clock_test_offset(61000);
+    DO(p->r, "GET n");
+    assert_int_equal(times_asked(), asked); /* who only reads is not burdened with it */
+    run_script(p->r);
+    run_script(p->r);
+    assert_int_equal(times_asked(), asked + 1);
+    assert_int_equal(redis_round_trips(p->r), trips + 4);
+    assert_knows_the_time(p->server, 61000);
+}
+
+static void a_reading_that_was_long_on_its_way_is_not_taken(void **state)
+{
+    struct place *p = *state;
+    const struct reply words[] = { { .type = REPLY_STRING, .text = SPAN("1700000000") }, { .type = REPLY_STRING, .text = SPAN("0") } },
+                       old = { .type = REPLY_ARRAY, .count = 2, .item = words };
+
+    DO(p->r, "PING");
+    server_told_time(p->server, clock_mono_ms() - 1000, &old);
+    assert_knows_the_time(p->server, 0);
+    server_told_time(p->server, clock_mono_ms(), &(struct reply){ .type = REPLY_ERROR, .text = SPAN("NOPERM") });
+    assert_knows_the_time(p->server, 0);
+    server_told_time(p->server, clock_mono_ms(), &old);
+    assert_in_range(redis_server_now_ms(p->server), 1700000000000, 1700000001000);
+}
+
 #define with_server(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -826,6 +915,9 @@ int main(void)
         cmocka_unit_test(a_connection_closed_in_long_silence_is_noticed_before_writing),
         cmocka_unit_test(what_is_not_redis_is_told_so),
         cmocka_unit_test(a_server_with_too_many_clients_is_away),
+        with_server(a_host_whose_clock_is_wrong_knows_the_servers_time),
+        with_server(the_time_is_read_again_with_a_script_after_a_minute),
+        with_server(a_reading_that_was_long_on_its_way_is_not_taken),
     };
 
     return cmocka_run_group_tests_name("redis", tests, NULL, NULL);
