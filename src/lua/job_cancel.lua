@@ -18,6 +18,7 @@ local exists = call('EXISTS', data) == 1
 local had = call('HMGET', data, 'status', 'type', 'user_id', 'worker_id', 'unique_key')
 if ended[had[1]] then return 0 end
 
+-- include part_room.lua
 -- include part_tell.lua
 
 local found = call('ZREM', priority, id) + call('ZREM', delayed, id)
@@ -46,6 +47,10 @@ end
 call('INCR', stats .. 'cancelled')
 if call('HINCRBY', daily, 'tasks_cancelled', 1) == 1 then call('EXPIRE', daily, 90 * DAY_S) end
 
+if ran then
+  room_in_type(type_name)
+  room_in_queue()
+end
 if ran and had[4] then
   call('PUBLISH', ARGV[7] .. had[4] .. ':orders', '{"cancel":' .. quoted(id) .. '}')
 end

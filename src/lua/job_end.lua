@@ -17,11 +17,7 @@ local now_text = string.format('%.0f', now)
 -- include part_tell.lua
 -- include part_history.lua
 -- include part_back.lua
--- The first that the limit of the type holds back is due: the next take, which hears of it, lets it through.
-local function let_through(type_name)
-  local first = call('ZREVRANGE', base .. 'limited:' .. type_name, 0, 0)
-  if first[1] then call('ZADD', delayed, 'XX', now, first[1]) end
-end
+-- include part_room.lua
 
 local function free_key(id, key)
   key = base .. 'unique:' .. key
@@ -81,7 +77,7 @@ for i = 6, #ARGV, 7 do
     over[#over + 1] = id
     if type_name ~= '' then
       call('ZREM', base .. 'running:' .. type_name, id)
-      if outcome ~= 'back' then let_through(type_name) end
+      if outcome ~= 'back' then room_in_type(type_name) end
     end
     if outcome == 'again' then
       again(id, data, had, tonumber(ARGV[i + 3]), ARGV[i + 4])
@@ -95,12 +91,7 @@ for i = 6, #ARGV, 7 do
 end
 if #over == 0 then return result end
 call('ZREM', active, unpack(over))
-
--- A queue that was full of running jobs has room again: its waiting ones are touched, so that whoever waits looks.
-if call('HGET', base .. 'limits', 'at_once') and not call('LMOVE', list, list, 'RIGHT', 'RIGHT') then
-  local top = call('ZPOPMAX', priority)
-  if top[1] then call('ZADD', priority, top[2], top[1]) end
-end
+room_in_queue()
 
 if counted.failed > 0 then
   call('ZREMRANGEBYSCORE', failed, '-inf', now - 7 * DAY_S * 1000)

@@ -4,7 +4,7 @@
 -- args: 1-5 as in core/job_part.h, 6 most entries to look at
 -- result: number of jobs put back (an entry whose job has ended or is gone is only removed), number of entries looked at
 local call = redis.call
-local list, priority, active = KEYS[1], KEYS[2], KEYS[4]
+local list, priority, delayed, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local base, prefix, channel = ARGV[1], ARGV[2], ARGV[3]
 local ended = {completed = true, failed = true, cancelled = true}
 local time = call('TIME')
@@ -14,6 +14,7 @@ local now_text = string.format('%.0f', now)
 -- include part_tell.lua
 -- include part_history.lua
 -- include part_back.lua
+-- include part_room.lua
 
 local back = 0
 local ids = call('ZRANGEBYSCORE', active, '-inf', now, 'LIMIT', 0, ARGV[6])
@@ -29,6 +30,9 @@ for i = #ids, 1, -1 do
     to_head(id, had[7])
     tell(id, had[4], 'pending', 'pending')
     back = back + 1
+  else
+    room_in_type(had[3] or 'default')
   end
 end
+if #ids > back then room_in_queue() end
 return {back, #ids}

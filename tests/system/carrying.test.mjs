@@ -178,6 +178,28 @@ describe('a job is carried out by its type', () => {
   }));
 });
 
+describe('room that a job of a limited type leaves', () => {
+  // Four jobs, two of which run; the calls of those.
+  async function fill() {
+    const calls = [];
+    bot.on('/pair', (call) => calls.push(call));
+    const ids = Array.from({ length: 4 }, () => push({ type: 'pair' }));
+    await waitFor(() => calls.length === 2);
+    return { ids, calls };
+  }
+
+  test('by being cancelled is taken at once', () => withWorker([], {}, async () => {
+    const { ids, calls } = await fill();
+    const [first] = calls.map(({ data }) => data.job.id);
+    assert.equal((await yard.peygir('queue', 'cancel', first)).code, 0);
+    await waitFor(() => calls.length === 3, { timeout: 5000, what: 'a third call' });
+    calls.slice(1).forEach((call) => call.success({}));
+    await waitFor(() => calls.length === 4);
+    calls[3].success({});
+    for (const id of ids) await until(id, id === first ? 'cancelled' : 'completed');
+  }));
+});
+
 describe('how often, how long, how soon', () => {
   test('a type says how often, the job itself more, the worker what is left open', () => withWorker(['--tries=2'], {}, async () => {
     for (const path of ['/patient', '/api/jobs/default']) bot.on(path, (call) => call.error('BUSY', { retryable: true }));

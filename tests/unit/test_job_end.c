@@ -519,6 +519,49 @@ static void an_end_in_a_limited_queue_touches_what_waits(void **state)
     assert_string_equal(take_ids(&first, 9), "b");
 }
 
+/* Jobs a (runs), b and c (wait for its room); by the type's limit, or by the queue's own. */
+static void fill(bool by_type)
+{
+    const struct job_limit limit = { .type = "service", .at_once = 1 };
+
+    if (!by_type)
+        REDIS_RUN("HSET", "peygir:task:limits", "at_once", "1");
+    push("a");
+    push("b");
+    push("c");
+    assert_string_equal(take_ids_limited(&first, 9, &limit, by_type, NULL), "a");
+}
+
+static void assert_woken(bool by_type, struct ears *e, const char *channel)
+{
+    assert_heard(e, channel, by_type ? "__keyspace@0__:" DELAYED " zadd\n" : "__keyspace@0__:" LIST " rpush\n__keyspace@0__:" LIST " rpop\n");
+}
+
+/* Whoever ends it otherwise than by its run: workers that wait for room hear of it at once. */
+static void room_that_a_cancelled_or_lost_job_leaves_wakes_who_waits_for_it(void **state)
+{
+    static const char *const of_queue[] = { "__keyspace@0__:" LIST }, *const of_type[] = { "__keyspace@0__:" DELAYED };
+
+    (void)state;
+    REDIS_RUN("CONFIG", "SET", "notify-keyspace-events", "Klz");
+    for (int way = 0; way < 4; way++) {
+        bool by_type = way & 1, cancels = way & 2;
+        struct ears e;
+        server_flush();
+        fill(by_type);
+        listen_to(&e, by_type ? of_type : of_queue, 1);
+        if (cancels) {
+            assert_int_equal(cancel("a"), 1);
+        } else { /* its data is gone: there is nothing to put back */
+            let_lease_run_out("a");
+            REDIS_RUN("HDEL", DATA("a"), "run");
+            assert_int_equal(recover(), 0);
+        }
+        assert_woken(by_type, &e, by_type ? of_type[0] : of_queue[0]);
+    }
+    REDIS_RUN("CONFIG", "SET", "notify-keyspace-events", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +585,7 @@ int main(void)
         KIT_TEST(jobs_that_are_pushed_together_are_told_one_by_one),
         KIT_TEST(the_worker_of_a_cancelled_job_is_told),
         KIT_TEST(an_end_in_a_limited_queue_touches_what_waits),
+        KIT_TEST(room_that_a_cancelled_or_lost_job_leaves_wakes_who_waits_for_it),
     };
 
     return cmocka_run_group_tests_name("job_end", tests, kit_open, kit_close);
