@@ -142,6 +142,7 @@ static void add_fields(struct fields *f, const struct job_new *job)
 /* --- pushing one --- */
 
 #define PUSH_ARGS_MAX (8 + FIELDS_MAX)
+#define PUSH_KEYS_MAX 9
 
 /* The notification but for its timestamp, so that no script has to escape anything. */
 static void add_pending_message(struct str *out, const struct job_new *job)
@@ -187,7 +188,7 @@ static void add_unique_key(struct str *out, const struct app *app, const struct 
     str_adds(out, job->unique_key);
 }
 
-void job_push_queue(struct app *app, const struct job_new *job)
+void job_part_push(struct app *app, const struct job_new *job, const struct job_part_guard *guard)
 {
     bool plain = is_plain(job);
     const struct key list = job_part_key(app, job->queue, "queue"), active = job_part_key(app, job->queue, "active"),
@@ -196,7 +197,7 @@ void job_push_queue(struct app *app, const struct job_new *job)
                      own = key_notifications_task(app->house, span_of(job->id)),
                      user = key_notifications_user(app->house, has_user(job) ? span_of(job->user_id) : SPAN(""));
     struct key priority = { .len = 0 }, delayed = { .len = 0 }, sequence = { .len = 0 };
-    struct span args[PUSH_ARGS_MAX];
+    struct span keys[1 + PUSH_KEYS_MAX], args[JOB_PART_GUARD_ARGS + PUSH_ARGS_MAX];
     char digits[NUMBERS_MAX + 3][NUMBER_SIZE];
     struct fields f = { .at = args, .digits = digits };
     struct str message = STR_INIT, unique = STR_INIT;
@@ -208,8 +209,16 @@ void job_push_queue(struct app *app, const struct job_new *job)
         if (job->unique_key)
             add_unique_key(&unique, app, job);
     }
-    const struct span keys[] = { key_span(&list),  key_span(&active),   key_span(&data),    key_span(&total),   key_span(&daily),
-                                 key_span(&delayed), key_span(&priority), key_span(&sequence), { unique.s, unique.len } };
+    const struct span of_push[PUSH_KEYS_MAX] = { key_span(&list), key_span(&active), key_span(&data), key_span(&total),
+                                                 key_span(&daily), key_span(&delayed), key_span(&priority),
+                                                 key_span(&sequence), { unique.s, unique.len } };
+    int nkeys = plain ? 5 : job->unique_key ? 9 : 8;
+    memcpy(keys + (guard != NULL), of_push, sizeof(of_push));
+    if (guard) {
+        keys[0] = guard->key;
+        memcpy(args, guard->args, sizeof(guard->args));
+        f.count = JOB_PART_GUARD_ARGS;
+    }
     add_pending_message(&message, job);
     f.at[f.count++] = span_of(job->id);
     f.at[f.count++] = (struct span){ message.s, message.len };
@@ -219,9 +228,14 @@ void job_push_queue(struct app *app, const struct job_new *job)
     if (!plain)
         add_place(&f, job);
     add_fields(&f, job);
-    redis_queue_script(job_part_redis(app), &script_job_push, plain ? 5 : job->unique_key ? 9 : 8, keys, f.count, f.at);
+    redis_queue_script(job_part_redis(app), guard ? guard->script : &script_job_push, nkeys + (guard != NULL), keys, f.count, f.at);
     str_free(&message);
     str_free(&unique);
+}
+
+void job_push_queue(struct app *app, const struct job_new *job)
+{
+    job_part_push(app, job, NULL);
 }
 
 int job_push_reply(const struct reply *reply, char **other, struct err *err)

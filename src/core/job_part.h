@@ -31,6 +31,15 @@ const struct reply *job_part_exchange(struct app *app, struct err *err);
 #define JOB_PART_ARGS 5
 void job_part_script(struct app *app, const char *queue, const struct script *script, struct span args[], int count);
 
+/* A script that pushes a job under a condition of its own: its key and args stand before those of job_push.lua. */
+#define JOB_PART_GUARD_ARGS 5
+struct job_part_guard {
+    const struct script *script;
+    struct span key, args[JOB_PART_GUARD_ARGS];
+};
+/* As job_push_queue, by the guard's script (NULL: none). */
+void job_part_push(struct app *app, const struct job_new *job, const struct job_part_guard *guard);
+
 /* Text of an error as it is kept: valid UTF-8, at most 200 bytes; borrowed from `error` or from *mended (str_free). */
 struct span job_part_error(const char *error, struct str *mended);
 

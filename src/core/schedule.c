@@ -1,6 +1,7 @@
 /* schedule.c: jobs that run by the clock. */
 #include "core/schedule.h"
 
+#include "core/job_part.h"
 #include "scripts.h"
 
 #include <inttypes.h>
@@ -119,13 +120,11 @@ static enum due look(const struct job_type *type, const struct memory *m, int64_
 
 /* --- firing --- */
 
-static void queue_push(struct app *app, const struct job_type *type, const char *id)
+static struct job_new job_of(const struct job_type *type, const char *id)
 {
-    const struct job_new job = { .queue = type->queue, .id = id, .type = type->name,
-                                 .payload = type->schedule ? type->schedule->payload : NULL,
-                                 .priority = type->priority < 0 ? 0 : 1 + type->priority };
-
-    job_push_queue(app, &job);
+    return (struct job_new){ .queue = type->queue, .id = id, .type = type->name,
+                             .payload = type->schedule ? type->schedule->payload : NULL,
+                             .priority = type->priority < 0 ? 0 : 1 + type->priority };
 }
 
 /* What is to be written after a look. The reply of the look is gone when the next exchange begins, so that texts are
@@ -216,67 +215,53 @@ static void look_at_rest(const struct job_types *types, const struct reply *hash
     }
 }
 
-/* The tick's job is named where it was fired: without it nothing is remembered. */
-static void queue_remember(struct app *app, const struct change *c)
+/* The tick's job is pushed and the tick remembered in one step, and only by a worker that saw what is stored: of two that looked
+ * before and after a tick, one would fire the missed tick and the other the new one. */
+static void queue_change(struct app *app, const struct change *c)
 {
     const struct key schedule = key_schedule(app->house);
     char digits[NUMBER_SIZE];
-    const struct span tick = c->due == DUE_FORGET ? SPAN("") : span_number(digits, c->tick_ms);
-    const struct span args[] = { span_of(c->name), span_of(c->line), span_of(c->line_read), span_of(c->tick_read),
-                                 tick };
-    struct key data = { .len = 0 };
+    const struct job_part_guard guard = {
+        &script_schedule_tick, key_span(&schedule),
+        { span_of(c->name), span_of(c->line), span_of(c->line_read), span_of(c->tick_read),
+          c->due == DUE_FORGET ? SPAN("") : span_number(digits, c->tick_ms) },
+    };
 
-    if (c->due == DUE_FIRE)
-        data = key_job(app->house, span_of(c->type->queue), span_of(c->id));
-    const struct span keys[] = { key_span(&schedule), key_span(&data) };
-    redis_queue_script(app->redis, &script_schedule_tick, c->due == DUE_FIRE ? 2 : 1, keys, ARRAY_LEN(args), args);
+    if (c->due == DUE_FIRE) {
+        const struct job_new job = job_of(c->type, c->id);
+        job_part_push(app, &job, &guard);
+    } else {
+        redis_queue_script(app->redis, guard.script, 1, &guard.key, JOB_PART_GUARD_ARGS, guard.args);
+    }
 }
 
-/* Push, then remember: what breaks off in between is pushed once more under the same id. Number of jobs pushed, or -1
- * with the first error; all replies are read. *early: some were asked to be remembered before their job was there. */
-static int carry_out(struct app *app, const struct changes *all, bool *early, struct err *err)
+/* Number of jobs pushed, or -1 with the first error; all replies are read. *late: another worker was faster somewhere. */
+static int carry_out(struct app *app, const struct changes *all, bool *late, struct err *err)
 {
-    const struct reply *replies, *at;
+    const struct reply *replies;
     struct err first = ERR_INIT;
     size_t count;
     int pushed = 0;
 
     redis_use_db(app->redis, app->main_db);
-    for (size_t i = 0; i < all->count; i++) {
-        if (all->list[i].due == DUE_FIRE)
-            queue_push(app, all->list[i].type, all->list[i].id);
-        queue_remember(app, &all->list[i]);
-    }
+    for (size_t i = 0; i < all->count; i++)
+        queue_change(app, &all->list[i]);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
-    at = replies;
     for (size_t i = 0; i < all->count; i++) {
-        if (all->list[i].due == DUE_FIRE)
-            pushed += job_push_reply(at++, NULL, first.kind ? NULL : &first) == JOB_PUSHED;
-        redis_reply_ok(at, first.kind ? NULL : &first);
-        *early = *early || reply_int(at++, 0) < 0;
+        bool overtaken = reply_int(&replies[i], 0) < 0;
+        int result = job_push_reply(&replies[i], NULL, first.kind ? NULL : &first);
+        pushed += result == JOB_PUSHED && !overtaken && all->list[i].due == DUE_FIRE;
+        *late = *late || overtaken;
     }
     return first.kind ? err_set(err, first.kind, "%s", first.text) : pushed;
-}
-
-/* A server that did not know the script of the push yet got it last. */
-static int remember_again(struct app *app, const struct changes *all, struct err *err)
-{
-    const struct reply *replies;
-    size_t count;
-
-    redis_use_db(app->redis, app->main_db);
-    for (size_t i = 0; i < all->count; i++)
-        if (all->list[i].due == DUE_FIRE)
-            queue_remember(app, &all->list[i]);
-    return redis_exchange(app->redis, &replies, &count, err);
 }
 
 int schedule_tick(struct app *app, const struct job_types *types, int64_t *next_ms, struct err *err)
 {
     struct changes all = { NULL, 0 };
     const struct reply *hash;
-    bool early = false;
+    bool late = false;
     int64_t now_ms;
     int rc = 0;
 
@@ -287,9 +272,9 @@ int schedule_tick(struct app *app, const struct job_types *types, int64_t *next_
     look_at_types(types, hash, now_ms, &all, next_ms);
     look_at_rest(types, hash, now_ms, &all);
     if (all.count)
-        rc = carry_out(app, &all, &early, err);
-    if (rc >= 0 && early && remember_again(app, &all, err) < 0)
-        rc = -1;
+        rc = carry_out(app, &all, &late, err);
+    if (late)
+        *next_ms = 0; /* there may be a tick after the one that the other saw */
     changes_free(&all);
     return rc;
 }
@@ -327,7 +312,8 @@ static int run_at(struct app *app, const struct job_type *type, int64_t ms, char
 
     snprintf(id, ID_SIZE, "schedule:%s:%" PRId64, type->name, ms);
     redis_use_db(app->redis, app->main_db);
-    queue_push(app, type, id);
+    const struct job_new job = job_of(type, id);
+    job_push_queue(app, &job);
     redis_queuef(app->redis, "HSET %b %s:run %lld", schedule.s, schedule.len, type->name, (long long)ms);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;

@@ -2,8 +2,9 @@
  *
  * P:schedule is a hash. Per type: {type}: the tick (ms since 1970) up to which all are fired or skipped; {type}:line:
  * "line|zone" it belongs to; {type}:fired: the tick fired last; {type}:run: when it was fired by hand last. A tick's
- * job has the id "schedule:{type}:{tick in seconds}", so that two workers that see the same tick push one job; a tick
- * is remembered only when its job is there, so that none is lost between the two. A type seen for the first time (or
+ * job has the id "schedule:{type}:{tick in seconds}". It is pushed and its tick remembered in one step, and only by a
+ * worker whose look still holds, so that no tick is lost, none fires twice, and several workers do what one would: after
+ * an outage there is one job, of the newest tick that is due. A type seen for the first time (or
  * with another line) begins with the first tick after now. What was not scheduled by any caller's definitions for 30
  * days is forgotten: workers on other hosts may know other types. */
 #ifndef PEYGIR_SCHEDULE_H
@@ -12,7 +13,8 @@
 #include "core/job_type.h"
 
 /* Fire what is due, by Redis's clock. Number of jobs pushed, or -1. *next_ms: milliseconds until the next tick of any
- * type (-1: none). Two round trips, one when nothing is due; three when the server had lost its scripts. */
+ * type (-1: none). Two round trips, one when nothing is due; one more when the server had lost its script. When another
+ * worker was faster *next_ms is 0: look again. */
 int schedule_tick(struct app *app, const struct job_types *types, int64_t *next_ms, struct err *err);
 
 struct schedule_state {

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 
 #define KEY "peygir:schedule"
 #define HOUR_MS 3600000LL
@@ -423,6 +424,56 @@ static void any_number_of_workers_fire_a_tick_once(void **state)
     pthread_barrier_destroy(&together);
 }
 
+static void *look_late(void *ctx)
+{
+    struct err err = ERR_INIT;
+    int64_t *next_ms = ctx;
+
+    return schedule_tick(&app, types, next_ms, &err) == 0 ? NULL : (void *)"it fired";
+}
+
+static long long times_read(void)
+{
+    char *stats = REDIS_CLI("INFO", "commandstats"), *at = strstr(stats, "cmdstat_hgetall:calls=");
+    long long n = at ? strtoll(at + strlen("cmdstat_hgetall:calls="), NULL, 10) : 0;
+
+    free(stats);
+    return n;
+}
+
+/* One looks after an outage and sees a missed tick; before it fires, another has seen the next tick, and fired that for both. */
+static void a_tick_between_the_looks_of_two_workers_makes_one_job(void **state)
+{
+    struct app other;
+    struct err err = ERR_INIT;
+    const struct reply *replies;
+    pthread_t thread;
+    size_t count;
+    long long before;
+    int64_t next_ms = -1;
+    void *wrong;
+
+    (void)state;
+    put("x", "\"cron\":\"" YEARLY "\"", "");
+    load();
+    tick();
+    put_back("x", 367 * DAY_MS);
+    app_open(&other, &house);
+    before = times_read();
+    assert_non_null(redis_do(other.redis, &err, "CLIENT PAUSE 60000 WRITE"));
+    assert_int_equal(pthread_create(&thread, NULL, look_late, &next_ms), 0);
+    while (times_read() == before)
+        sched_yield();
+    redis_queuef(other.redis, "CLIENT UNPAUSE"); /* what follows in the same write comes before those who were held up */
+    redis_queuef(other.redis, "HSET %s x %lld", KEY, (long long)redis_ms());
+    assert_int_equal(redis_exchange(other.redis, &replies, &count, &err), 0);
+    pthread_join(thread, &wrong);
+    assert_null(wrong);
+    assert_redis("0", "LLEN", "peygir:task:queue");
+    assert_int_equal(next_ms, 0);
+    app_close(&other);
+}
+
 /* --- for people --- */
 
 struct seen {
@@ -534,6 +585,7 @@ int main(void)
         FRESH(a_full_redis_loses_no_tick),
         FRESH(a_server_that_lost_its_scripts_remembers_the_tick_too),
         FRESH(a_tick_is_not_remembered_without_its_job),
+        FRESH(a_tick_between_the_looks_of_two_workers_makes_one_job),
         FRESH(any_number_of_workers_fire_a_tick_once),
         FRESH(schedules_are_told_in_order_of_name),
         FRESH(a_schedule_is_run_by_hand_whatever_the_clock_says),
