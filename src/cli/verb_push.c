@@ -57,13 +57,21 @@ static struct json_object *id_object(const char *id)
     return object;
 }
 
-/* The answer to a push that another job with the same unique key stood in for is that job. */
-static int push(struct cli *cli, struct job_new *job, struct json_object *ids, struct err *err)
+static const struct job_type *type_of(const struct cli *cli, const struct job_new *job)
 {
-    char id[JOB_ID_SIZE], *other = NULL;
+    return job_types_find(cli->house.job_types, span_of(job->type));
+}
+
+/* The answer to a push that another job with the same unique key stood in for is that job. */
+static int push(struct cli *cli, const struct job_new *like, const char *payload, struct json_object *ids, struct err *err)
+{
+    char id[JOB_ID_SIZE], key[JOB_UNIQUE_SIZE], *other = NULL;
+    struct job_new job = *like;
     job_new_id(id);
-    job->id = id;
-    int pushed = job_push(&cli->app, job, &other, err);
+    job.id = id;
+    job.payload = payload;
+    job_type_set_unique(type_of(cli, like), &job, key);
+    int pushed = job_push(&cli->app, &job, &other, err);
     if (pushed == JOB_NOT_UNIQUE)
         fprintf(stderr, "peygir: note: nothing was pushed: job %s has this unique key\n", other ? other : "?");
     if (pushed >= 0)
@@ -106,16 +114,15 @@ static int add_to_batch(struct cli *cli, struct batch *b, const struct job_new *
 }
 
 /* What job_push_many cannot do is pushed one by one. */
-static int push_line(struct cli *cli, struct batch *b, struct job_new *like, const char *line, struct json_object *ids,
+static int push_line(struct cli *cli, struct batch *b, const struct job_new *like, const char *line, struct json_object *ids,
                      struct err *err)
 {
-    if (like->delay_ms == 0 && like->priority == 0 && !like->unique_key)
+    if (like->delay_ms == 0 && like->priority == 0 && !like->unique_key && !type_of(cli, like)->unique)
         return add_to_batch(cli, b, like, line, ids, err);
-    like->payload = line;
-    return push(cli, like, ids, err);
+    return push(cli, like, line, ids, err);
 }
 
-static int push_lines(struct cli *cli, struct job_new *like, struct json_object *ids, struct err *err)
+static int push_lines(struct cli *cli, const struct job_new *like, struct json_object *ids, struct err *err)
 {
     struct batch *b = xcalloc(1, sizeof *b);
     char *line = NULL;
@@ -183,10 +190,9 @@ int verb_queue_push(struct cli *cli, struct err *err)
         return -1;
     if (cli_flag(cli, "unique-for")->given && !cli_flag(cli, "unique")->given)
         return err_set(err, ERR_INVALID, "--unique-for says how long a key counts; --unique=KEY must name the key");
-    struct job_new job = job_of_flags(cli, type);
+    const struct job_new job = job_of_flags(cli, type);
     struct json_object *ids = json_object_new_array();
-    job.payload = payload;
-    int result = many ? push_lines(cli, &job, ids, err) : push(cli, &job, ids, err);
+    int result = many ? push_lines(cli, &job, ids, err) : push(cli, &job, payload, ids, err);
     if (many || result == 0)
         print_ids(cli, ids, many);
     json_object_put(ids);

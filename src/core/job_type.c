@@ -1,6 +1,7 @@
 /* job_type.c: all job types, and the waits between attempts. */
 #include "core/job_type.h"
 
+#include "base/digest.h"
 #include "base/rnd.h"
 #include "core/definitions.h"
 #include "core/job_type_read.h"
@@ -182,4 +183,41 @@ size_t job_types_count(const struct job_types *types)
 const struct job_type *job_types_at(const struct job_types *types, size_t i)
 {
     return types->list[i];
+}
+
+/* --- the same job --- */
+
+/* The members' values as json-c writes them, so that white space makes no difference. Each is a line. A payload with numbers that
+ * json-c would ruin counts as a whole. */
+static void add_members(struct str *out, char *const by[], const char *payload)
+{
+    struct json_object *root = NULL;
+
+    if (json_parse(payload, strlen(payload), &root, NULL) < 0) {
+        str_adds(out, payload);
+        return;
+    }
+    for (; *by; by++) {
+        json_add(out, json_object_object_get(root, *by));
+        str_addc(out, '\n');
+    }
+    json_object_put(root);
+}
+
+void job_type_set_unique(const struct job_type *type, struct job_new *job, char key[JOB_UNIQUE_SIZE])
+{
+    char digest[DIGEST_HEX_SIZE];
+    struct str members = STR_INIT;
+
+    if (!type->unique || job->unique_key)
+        return;
+    job->unique_key = key;
+    job->unique_ms = type->unique->ms;
+    snprintf(key, JOB_UNIQUE_SIZE, "%s", type->name);
+    if (!type->unique->by)
+        return;
+    add_members(&members, type->unique->by, job->payload ? job->payload : "{}");
+    digest_sha256_hex(members.s, members.len, digest); /* values may be long, or personal */
+    snprintf(key, JOB_UNIQUE_SIZE, "%s:%.32s", type->name, digest);
+    str_free(&members);
 }

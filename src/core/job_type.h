@@ -11,6 +11,7 @@
  *     "tries": 3, "timeout": 60,                                 seconds for one attempt
  *     "backoff": [10, 60, 300] | {"exponential": {"base": 5, "cap": 600}},
  *     "limits": {"at_once": 2, "per": {"jobs": 10, "seconds": 60}},
+ *     "unique": {"by": ["document"], "seconds": 60},             members of the payload; neither: one job of the type
  *     "schedule": {"cron": "0 * * * *", "time_zone": "UTC", "missed": "run" | "skip", "payload": {…}} }
  *
  * Anything else in it is refused. `notify` needs nothing more: its payload is {"user_id", "message", "data"}. */
@@ -43,6 +44,13 @@ struct schedule {
     char *payload;          /* JSON object; NULL: {} */
 };
 
+/* Of jobs of one type whose payloads agree in these members, a push beside one that waits or runs, or within `ms` of its push, changes
+ * nothing. */
+struct job_unique {
+    char **by;  /* NULL-terminated; NULL: whatever the payload */
+    int64_t ms; /* 0: while it waits or runs */
+};
+
 struct job_type {
     char *name, *file;
     char *handler;           /* checked to be a name of job_handlers */
@@ -55,6 +63,7 @@ struct job_type {
     int64_t tries, timeout_s; /* 0: by policy */
     struct backoff backoff;
     struct job_limit limit;  /* .type NULL: none */
+    struct job_unique *unique; /* NULL: none */
     struct schedule *schedule; /* NULL: none */
 };
 /* Names of handlers that a type may name; NULL at the end. */
@@ -68,6 +77,9 @@ void job_types_free(struct job_types *types);
 const struct job_type *job_types_find(const struct job_types *types, struct span name); /* NULL: none */
 size_t job_types_count(const struct job_types *types);
 const struct job_type *job_types_at(const struct job_types *types, size_t i); /* in order of name */
+#define JOB_UNIQUE_SIZE (64 + 1 + 32 + 1)
+/* Where the type says when a job is the same as another, and *job has no unique key of its own, it gets one, which lies in key[]. */
+void job_type_set_unique(const struct job_type *type, struct job_new *job, char key[JOB_UNIQUE_SIZE]);
 /* Check one file alone. 0 or -1. */
 int job_type_check(const char *file, struct err *err);
 

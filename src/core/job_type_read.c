@@ -14,6 +14,8 @@
 #define WORDS_MAX 256
 #define TRIES_MAX 1000
 #define DAY_S 86400
+#define YEAR_S (366 * DAY_S)
+#define UNIQUE_MAX 16 /* members */
 #define LIMIT_MAX 1000000
 
 const char *const job_handlers[] = { "http", "exec", "notify", "none", NULL };
@@ -75,12 +77,25 @@ static int read_path(const struct jread *root, struct job_type *t, struct err *e
     return 0;
 }
 
+static int read_words(const struct jread *at, size_t length, char ***out, struct err *err)
+{
+    const char *word;
+
+    *out = xcalloc(length + 1, sizeof(char *));
+    for (size_t i = 0; i < length; i++) {
+        struct jread item = jread_item(at, i);
+        if (jread_string(&item, &word, err) <= 0)
+            return item.obj ? -1 : jread_fail(&item, err, "must be a text in double quotes.");
+        (*out)[i] = xstrdup(word);
+    }
+    return 0;
+}
+
 static int read_command(const struct jread *root, struct job_type *t, struct err *err)
 {
     struct jread at = jread_member(root, "command"), item;
     bool exec = strcmp(t->handler, "exec") == 0;
     size_t length = 0;
-    const char *word;
 
     if (only_for(&at, t, "exec", err) < 0 || jread_list(&at, &length, err) < 0)
         return -1;
@@ -88,13 +103,8 @@ static int read_command(const struct jread *root, struct job_type *t, struct err
         return 0;
     if (length == 0 || length > WORDS_MAX)
         return jread_fail(&at, err, "must be a list of the program and its arguments, at most %d.", WORDS_MAX);
-    t->command = xcalloc(length + 1, sizeof(char *));
-    for (size_t i = 0; i < length; i++) {
-        item = jread_item(&at, i);
-        if (jread_string(&item, &word, err) <= 0)
-            return item.obj ? -1 : jread_fail(&item, err, "must be a text in double quotes.");
-        t->command[i] = xstrdup(word);
-    }
+    if (read_words(&at, length, &t->command, err) < 0)
+        return -1;
     item = jread_item(&at, 0);
     if (!*t->command[0] || (strchr(t->command[0], '/') && t->command[0][0] != '/'))
         return jread_fail(&item, err, "must be an absolute path, or a name that is looked for in PATH.");
@@ -257,6 +267,24 @@ static int read_limits(const struct jread *root, struct job_type *t, struct err 
     return 0;
 }
 
+static int read_unique(const struct jread *root, struct job_type *t, struct err *err)
+{
+    struct jread at = jread_member(root, "unique"), by = jread_member(&at, "by");
+    int64_t seconds = 0;
+    size_t length = 0;
+
+    if (!at.obj)
+        return 0;
+    if (jread_expect(&at, KNOWN("by", "seconds"), err) < 0 || jread_list(&by, &length, err) < 0 ||
+        read_number(&at, "seconds", 1, YEAR_S, &seconds, err) < 0)
+        return -1;
+    if (by.obj && (length == 0 || length > UNIQUE_MAX))
+        return jread_fail(&by, err, "must name from 1 to %d members of the payload.", UNIQUE_MAX);
+    t->unique = xcalloc(1, sizeof(*t->unique));
+    t->unique->ms = seconds * 1000;
+    return by.obj ? read_words(&by, length, &t->unique->by, err) : 0;
+}
+
 /* --- schedule --- */
 
 static int read_cron(const struct jread *in, struct schedule *s, struct err *err)
@@ -357,11 +385,12 @@ int job_type_read(struct job_type *t, const struct jread *root, const char *name
     if (read_name(root, t, name, err) < 0 ||
         jread_expect(root,
                       KNOWN("title", "handler", "path", "command", "directory", "environment", "queue", "priority",
-                            "tries", "timeout", "backoff", "limits", "schedule"),
+                            "tries", "timeout", "backoff", "limits", "unique", "schedule"),
                       err) < 0 ||
         check_title(root, err) < 0 || read_handler(root, t, err) < 0 || read_path(root, t, err) < 0 ||
         read_command(root, t, err) < 0 || read_directory(root, t, err) < 0 || read_environment(root, t, err) < 0 ||
-        read_queue(root, t, err) < 0 || read_tries(root, t, err) < 0 || read_limits(root, t, err) < 0)
+        read_queue(root, t, err) < 0 || read_tries(root, t, err) < 0 || read_limits(root, t, err) < 0 ||
+        read_unique(root, t, err) < 0)
         return -1;
     return read_schedule(root, t, err);
 }
@@ -371,6 +400,13 @@ static void free_words(char **words)
     for (size_t i = 0; words && words[i]; i++)
         free(words[i]);
     free(words);
+}
+
+static void free_unique(struct job_unique *u)
+{
+    if (u)
+        free_words(u->by);
+    free(u);
 }
 
 static void free_schedule(struct schedule *s)
@@ -396,6 +432,7 @@ void job_type_free(struct job_type *t)
     free(t->directory);
     free_words(t->environment);
     free(t->queue);
+    free_unique(t->unique);
     free_schedule(t->schedule);
     free(t);
 }

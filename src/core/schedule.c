@@ -228,7 +228,9 @@ static void queue_change(struct app *app, const struct change *c)
     };
 
     if (c->due == DUE_FIRE) {
-        const struct job_new job = job_of(c->type, c->id);
+        struct job_new job = job_of(c->type, c->id);
+        char key[JOB_UNIQUE_SIZE];
+        job_type_set_unique(c->type, &job, key);
         job_part_push(app, &job, &guard);
     } else {
         redis_queue_script(app->redis, guard.script, 1, &guard.key, JOB_PART_GUARD_ARGS, guard.args);
@@ -303,8 +305,11 @@ int schedule_each(struct app *app, const struct job_types *types,
     return 0;
 }
 
-static int run_at(struct app *app, const struct job_type *type, int64_t ms, char id[ID_SIZE], struct err *err)
+/* *other: the job that stands in for it (free()). */
+static int run_at(struct app *app, const struct job_type *type, int64_t ms, char id[ID_SIZE], char **other, struct err *err)
 {
+    struct job_new job;
+    char key[JOB_UNIQUE_SIZE];
     const struct key schedule = key_schedule(app->house);
     const struct reply *replies;
     size_t count;
@@ -312,12 +317,13 @@ static int run_at(struct app *app, const struct job_type *type, int64_t ms, char
 
     snprintf(id, ID_SIZE, "schedule:%s:%" PRId64, type->name, ms);
     redis_use_db(app->redis, app->main_db);
-    const struct job_new job = job_of(type, id);
+    job = job_of(type, id);
+    job_type_set_unique(type, &job, key);
     job_push_queue(app, &job);
     redis_queuef(app->redis, "HSET %b %s:run %lld", schedule.s, schedule.len, type->name, (long long)ms);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
-    rc = job_push_reply(&replies[0], NULL, err);
+    rc = job_push_reply(&replies[0], other, err);
     return rc < 0 || redis_reply_ok(&replies[1], err) < 0 ? -1 : rc;
 }
 
@@ -325,7 +331,7 @@ int schedule_run(struct app *app, const struct job_types *types, const char *typ
 {
     const struct job_type *found = job_types_find(types, span_of(type));
     const struct reply *time;
-    char text[ID_SIZE];
+    char text[ID_SIZE], *other = NULL;
     int64_t now_ms;
     int rc = JOB_EXISTS;
 
@@ -338,7 +344,10 @@ int schedule_run(struct app *app, const struct job_types *types, const char *typ
     now_ms = reply_time_ms(time);
     /* Somebody else's may be of the same millisecond. */
     for (int i = 0; i < RUN_TRIES && rc == JOB_EXISTS; i++)
-        rc = run_at(app, found, now_ms + i, text, err);
+        rc = run_at(app, found, now_ms + i, text, &other, err);
+    if (rc == JOB_NOT_UNIQUE)
+        rc = err_set(err, ERR_STATE, "Nothing was pushed: the type \"%s\" is unique, and the job %s stands for it.", type, other);
+    free(other);
     if (rc == JOB_EXISTS)
         return err_set(err, ERR_TOO_MANY, "The job type \"%s\" was run too often at the same time; try again.", type);
     if (rc == JOB_PUSHED)

@@ -27,7 +27,8 @@ struct schedule_state {
 int schedule_each(struct app *app, const struct job_types *types,
                   void (*fn)(void *ctx, const struct schedule_state *state), void *ctx, struct err *err);
 /* Push the type's scheduled job now, whatever the clock says, and also when it has no schedule: id
- * "schedule:{type}:{now in ms}". JOB_PUSHED or -1 (ERR_NOT_FOUND: no such type). */
+ * "schedule:{type}:{now in ms}". JOB_PUSHED or -1 (ERR_NOT_FOUND: no such type; ERR_STATE: it is
+ * unique, and a job of it is there). */
 int schedule_run(struct app *app, const struct job_types *types, const char *type, char **id, struct err *err);
 
 #endif

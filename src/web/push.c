@@ -225,6 +225,8 @@ static void fill_in(struct push *p)
         p->job.queue = p->type->queue;
     if (p->type && !p->job.priority && p->type->priority >= 0)
         p->job.priority = p->type->priority + 1;
+    if (p->type)
+        job_type_set_unique(p->type, &p->job, p->unique);
     if (!p->job.id) {
         job_new_id(p->id);
         p->job.id = p->id;

@@ -10,6 +10,7 @@ struct push {
     struct job_new job;
     const struct job_type *type;
     char id[JOB_ID_SIZE];
+    char unique[JOB_UNIQUE_SIZE];
     struct str payload, backoff;
     char *existing; /* after the push: the job that is there already; NULL: this one is new */
 };

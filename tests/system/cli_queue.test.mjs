@@ -16,7 +16,8 @@ const NONE = { handler: 'none' };
 let yard;
 
 before(async () => {
-  yard = await Yard.start(BUILD, { jobs: { default: NONE, urgent: { ...NONE, priority: 9, queue: 'fast' }, slow: { ...NONE, limits: { at_once: 2 }, timeout: 7 } } });
+  yard = await Yard.start(BUILD, { jobs: { default: NONE, urgent: { ...NONE, priority: 9, queue: 'fast' }, slow: { ...NONE, limits: { at_once: 2 }, timeout: 7,
+    unique: { by: ['document'] } } } });
 });
 after(() => yard?.close());
 
@@ -81,6 +82,17 @@ describe('push', () => {
     assert.equal(JSON.parse(stdout).id, id);
     assert.match(stderr, /nothing was pushed/);
     assert.equal((await json('queue', 'stats', queue)).queues[0].waiting, 1);
+  });
+
+  test('of a unique type stands for the job with the same members, and an own key wins', async () => {
+    const queue = newQueue();
+    const payload = (document, more) => ['--queue', queue, '--payload', JSON.stringify({ document, ...more })];
+    const id = await push('slow', ...payload('a1', { n: 1 }));
+    assert.equal(await push('slow', ...payload('a1', { n: 2 })), id);
+    assert.notEqual(await push('slow', ...payload('a2')), id);
+    assert.notEqual(await push('slow', ...payload('a1'), '--unique', 'mine'), id);
+    assert.equal((await json('queue', 'stats', queue)).queues[0].waiting, 3);
+    assert.match((await json('queue', 'show', id, '--queue', queue)).unique_key, /^slow:/);
   });
 
   test('of lines from standard input makes a job each, and names the wrong line', async () => {

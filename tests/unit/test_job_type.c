@@ -57,6 +57,7 @@ static void every_member_of_an_http_type_is_read(void **state)
         "{\"title\":{\"en\":\"X\",\"fa\":\"ایکس\"},\"handler\":\"http\",\"path\":\"/a/b%20c\",\"queue\":\"slow-1\","
         "\"priority\":10,\"tries\":4,\"timeout\":90,\"backoff\":[10,60,300],"
         "\"limits\":{\"at_once\":2,\"per\":{\"jobs\":10,\"seconds\":60}},"
+        "\"unique\":{\"by\":[\"document\",\"page\"],\"seconds\":60},"
         "\"schedule\":{\"cron\":\"0 4 * * *\",\"time_zone\":\"Asia/Tehran\",\"missed\":\"skip\","
         "\"payload\":{\"a\":[1,\"é\"]}}}");
     const struct job_type *t = find(types, "x");
@@ -69,6 +70,9 @@ static void every_member_of_an_http_type_is_read(void **state)
     assert_true(t->backoff.count == 3 && t->backoff.list_s[2] == 300);
     assert_string_equal(t->limit.type, "x");
     assert_true(t->limit.at_once == 2 && t->limit.per_count == 10 && t->limit.per_ms == 60000);
+    assert_string_equal(t->unique->by[1], "page");
+    assert_null(t->unique->by[2]);
+    assert_int_equal(t->unique->ms, 60000);
     assert_string_equal(t->schedule->line, "0 4 * * *");
     assert_string_equal(t->schedule->zone_name, "Asia/Tehran");
     assert_false(t->schedule->run_missed);
@@ -187,6 +191,12 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
           "x.json: backoff.exponential.max: is not known" },
         { HTTP("\"backoff\":{\"exponential\":{\"base\":5,\"cap\":9},\"list\":[]}"),
           "x.json: backoff.list: is not known" },
+        { HTTP("\"unique\":true"), "x.json: unique: must be an object." },
+        { HTTP("\"unique\":{\"key\":\"a\"}"), "x.json: unique.key: is not known" },
+        { HTTP("\"unique\":{\"by\":\"a\"}"), "x.json: unique.by: must be a list" },
+        { HTTP("\"unique\":{\"by\":[]}"), "x.json: unique.by: must name from 1 to 16 members of the payload." },
+        { HTTP("\"unique\":{\"by\":[\"a\",1]}"), "x.json: unique.by[1]: must be a text" },
+        { HTTP("\"unique\":{\"seconds\":0}"), "x.json: unique.seconds: must be a whole number from 1" },
         { HTTP("\"limits\":{}"), "x.json: limits: limits nothing; it must have at_once or per." },
         { HTTP("\"limits\":[]"), "x.json: limits: must be an object." },
         { HTTP("\"limits\":{\"at_once\":0}"), "x.json: limits.at_once: must be a whole number from 1" },
@@ -384,6 +394,47 @@ static void waits_in_a_field_are_numbers_with_commas(void **state)
     assert_int_equal(backoff_parse(&b, (struct span){ NULL, 0 }), -1);
 }
 
+/* The unique key of a job with that payload. */
+static const char *key_of(const struct job_type *type, const char *payload)
+{
+    static char keys[8][JOB_UNIQUE_SIZE];
+    static size_t n;
+    struct job_new job = { .payload = payload };
+
+    job_type_set_unique(type, &job, keys[++n % ARRAY_LEN(keys)]);
+    return job.unique_key ? job.unique_key : "";
+}
+
+static void a_type_says_which_jobs_are_the_same(void **state)
+{
+    struct job_types *types = open_with("{\"handler\":\"none\",\"unique\":{\"by\":[\"a\",\"b\"],\"seconds\":5}}");
+    const struct job_type *t = find(types, "x");
+    const char *key = key_of(t, "{\"a\":{\"n\":[1,2]},\"b\":\"\\u0078\"}");
+    struct job_new own = { .unique_key = "own" };
+    char room[JOB_UNIQUE_SIZE];
+
+    (void)state;
+    assert_int_equal(strlen(key), strlen("x:") + 32);
+    assert_string_equal(key_of(t, "{ \"other\": 1, \"b\": \"x\", \"a\": {\"n\": [1, 2]} }"), key);
+    assert_string_not_equal(key_of(t, "{\"a\":{\"n\":[1,3]},\"b\":\"x\"}"), key);
+    assert_string_not_equal(key_of(t, "{\"a\":\"x\",\"b\":{\"n\":[1,2]}}"), key);
+    assert_string_equal(key_of(t, NULL), key_of(t, "{\"c\":1}"));
+    assert_string_not_equal(key_of(t, "{\"a\":99999999999999999999,\"c\":1}"), key_of(t, "{\"a\":99999999999999999998}"));
+    job_type_set_unique(t, &own, room);
+    assert_true(strcmp(own.unique_key, "own") == 0 && own.unique_ms == 0);
+    job_types_free(types);
+}
+
+static void a_type_may_be_unique_as_a_whole_or_not_at_all(void **state)
+{
+    struct job_types *types = open_with("{\"handler\":\"none\",\"unique\":{}}");
+
+    (void)state;
+    assert_string_equal(key_of(find(types, "x"), "{\"a\":1}"), "x");
+    assert_string_equal(key_of(find(types, "default"), "{\"a\":1}"), "");
+    job_types_free(types);
+}
+
 #define IN_FILES(test) cmocka_unit_test_setup_teardown(test, files_setup, files_teardown)
 
 int main(void)
@@ -392,6 +443,8 @@ int main(void)
         IN_FILES(the_smallest_type_has_defaults),
         IN_FILES(every_member_of_an_http_type_is_read),
         IN_FILES(every_member_of_an_exec_type_is_read),
+        IN_FILES(a_type_says_which_jobs_are_the_same),
+        IN_FILES(a_type_may_be_unique_as_a_whole_or_not_at_all),
         IN_FILES(handlers_are_those_of_the_table),
         IN_FILES(a_wrong_file_is_refused_with_file_place_and_reason),
         IN_FILES(the_name_of_the_file_is_the_name_of_the_type),

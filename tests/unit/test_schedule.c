@@ -424,6 +424,30 @@ static void any_number_of_workers_fire_a_tick_once(void **state)
     pthread_barrier_destroy(&together);
 }
 
+static void a_tick_of_a_unique_type_is_left_out_while_its_job_is_there(void **state)
+{
+    struct err err = ERR_INIT;
+    char *id = NULL;
+
+    (void)state;
+    put("x", "\"cron\":\"" YEARLY "\"", ",\"unique\":{}");
+    load();
+    tick();
+    put_back("x", 3 * 366 * DAY_MS);
+    REDIS_RUN("HSET", "peygir:task:data:before", "status", "processing");
+    REDIS_RUN("SET", "peygir:task:unique:x", "before");
+    assert_int_equal(tick(), 0);
+    assert_redis("0", "LLEN", "peygir:task:queue");
+    assert_true(stored("x") > 0 && stored("x:fired") == stored("x"));
+    assert_int_equal(schedule_run(&app, types, "x", &id, &err), -1);
+    assert_int_equal(err.kind, ERR_STATE);
+    assert_non_null(strstr(err.text, "job before"));
+    REDIS_RUN("HSET", "peygir:task:data:before", "status", "completed");
+    assert_int_equal(schedule_run(&app, types, "x", &id, &err), JOB_PUSHED);
+    assert_redis("1", "LLEN", "peygir:task:queue");
+    free(id);
+}
+
 static void *look_late(void *ctx)
 {
     struct err err = ERR_INIT;
@@ -585,6 +609,7 @@ int main(void)
         FRESH(a_full_redis_loses_no_tick),
         FRESH(a_server_that_lost_its_scripts_remembers_the_tick_too),
         FRESH(a_tick_is_not_remembered_without_its_job),
+        FRESH(a_tick_of_a_unique_type_is_left_out_while_its_job_is_there),
         FRESH(a_tick_between_the_looks_of_two_workers_makes_one_job),
         FRESH(any_number_of_workers_fire_a_tick_once),
         FRESH(schedules_are_told_in_order_of_name),
