@@ -36,6 +36,8 @@ struct exec_call {
     struct exec_stream out, log;
     int handles; /* that are not closed yet */
     pid_t group; /* of processes; 0: there is none, or nobody is left in it */
+    struct warden *warden;
+    pid_t warded; /* the group that it was told of; 0: none */
 
     call_done done;
     void (*progress)(void *ctx, int progress, const char *message);

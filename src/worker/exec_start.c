@@ -1,6 +1,7 @@
 /* exec_start.c: how a program is begun: environment, PATH, pipes, a process group of its own */
 #include "core/job_type.h"
 #include "worker/exec_part.h"
+#include "worker/warden.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,8 +107,10 @@ static int spawn(struct exec_call *call, const struct job_type *type, char *prog
     while (count-- > 0)
         if (theirs[count].data.fd >= 0)
             close(theirs[count].data.fd);
-    if (failed == 0)
-        call->group = call->process.pid;
+    if (failed == 0) {
+        call->group = call->warded = call->process.pid;
+        warden_add(call->warden, call->warded);
+    }
     return failed;
 }
 

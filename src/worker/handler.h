@@ -13,6 +13,7 @@ struct http;
 struct job;
 struct job_type;
 struct pool;
+struct warden;
 
 /* What handlers work with. */
 struct workshop {
@@ -20,6 +21,7 @@ struct workshop {
     struct pool *pool;   /* for handlers that need Redis */
     struct http *http;
     const char *api_url; /* LOCAL_API_URL without a final slash */
+    struct warden *warden; /* of programs; NULL: there is none */
 };
 
 /* What is to be called. `job` and `type` stay until `done`; the rest is copied by start. */

@@ -16,9 +16,10 @@
  * holds its pipes, for SETTLE_MS at most. After a cancel they get what is left of PATIENCE_MS to tidy up while they
  * hold the pipes, else SETTLE_MS. A process that has left the group is let go.
  *
- * A worker that is killed cannot end its programs. They notice it by SIGPIPE when they write the next line. */
+ * A worker that is killed cannot end its programs: its warden does. */
 #include "core/job_type.h"
 #include "worker/exec_part.h"
+#include "worker/warden.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -98,6 +99,8 @@ static void finish(struct exec_call *call)
         return;
     call->state = OVER;
     signal_group(call, SIGKILL);
+    if (call->warded)
+        warden_remove(call->warden, call->warded);
     if (call->process.loop)
         close_handle(&call->process);
     close_handle(&call->timer);
@@ -221,6 +224,7 @@ static struct exec_call *new_call(const struct workshop *shop, const struct orde
     struct exec_call *call = xcalloc(1, sizeof *call);
     struct exec_stream *const streams[] = { &call->out, &call->log };
     call->loop = shop->loop;
+    call->warden = shop->warden;
     call->done = done;
     call->progress = order->progress;
     call->ctx = ctx;

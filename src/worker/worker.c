@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/fleet.h"
+#include "core/job_type.h"
 #include "core/options.h"
 #include "net/http.h"
 #include "worker/carry.h"
@@ -11,6 +12,7 @@
 #include "worker/finisher.h"
 #include "worker/taker.h"
 #include "worker/upkeep.h"
+#include "worker/warden.h"
 
 #include <signal.h>
 
@@ -231,7 +233,10 @@ static void begin(struct worker *w)
     w->jobs_left = w->options->once ? 1 : max_jobs > 0 ? max_jobs : -1;
     w->pool = pool_new(&w->loop, w->house);
     w->alarms = alarms_new(&w->loop);
-    w->shop = (struct workshop){ &w->loop, w->pool, http_new(&w->loop, 0), w->api_url };
+    w->shop.loop = &w->loop;
+    w->shop.pool = w->pool;
+    w->shop.http = http_new(&w->loop, 0);
+    w->shop.api_url = w->api_url;
     w->taker = taker_new(w);
     w->finisher = finisher_new(w);
     w->feed = feed_new(w);
@@ -240,18 +245,38 @@ static void begin(struct worker *w)
     log_info("worker %s: up to %zu jobs at once, bots at %s", w->id, w->concurrency, w->api_url);
 }
 
+static bool has_programs(const struct job_types *types)
+{
+    for (size_t i = 0; types && i < job_types_count(types); i++)
+        if (job_types_at(types, i)->command)
+            return true;
+    return false;
+}
+
+/* Threads come with the loop's work: until then the process may be copied. */
+static int begin_alone(struct worker *w, struct err *err)
+{
+    if (has_programs(w->house->job_types) && !(w->shop.warden = warden_new(err)))
+        return -1;
+    int failed = uv_loop_init(&w->loop);
+    if (failed == 0)
+        return 0;
+    warden_free(w->shop.warden);
+    return err_set(err, ERR_FAILED, "The event loop cannot be started: %s.", uv_strerror(failed));
+}
+
 int worker_run(const struct house *house, const struct worker_options *options, struct err *err)
 {
     struct worker w = { .house = house, .options = options };
-    int failed = uv_loop_init(&w.loop);
-    if (failed < 0)
-        return err_set(err, ERR_FAILED, "The event loop cannot be started: %s.", uv_strerror(failed));
+    if (begin_alone(&w, err) < 0)
+        return -1;
     begin(&w);
     uv_run(&w.loop, UV_RUN_DEFAULT);
     taker_free(w.taker);
     finisher_free(w.finisher);
     upkeep_free(w.upkeep);
     pool_free(w.pool);
+    warden_free(w.shop.warden);
     free(w.api_url);
     if (uv_loop_close(&w.loop) < 0)
         log_warn("the event loop was left with something open");

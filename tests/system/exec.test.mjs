@@ -22,6 +22,7 @@ const TYPES = {
   twice: sh('[ "$PEYGIR_RUN" -gt 1 ] && exec echo \'{"result":"second"}\'; exit 4', { tries: 2, backoff: [1] }),
   hangs: sh('sleep 1000 & echo "{\\"message\\":\\"$$ $!\\"}"; wait', { timeout: 1 }),
   waits: sh('sleep 1000 & echo "{\\"message\\":\\"$$ $!\\"}"; wait'),
+  orphaned: sh('[ "$PEYGIR_RUN" -gt 1 ] && exec echo \'{"result":"by the next worker"}\'; sleep 1000 & echo "{\\"message\\":\\"$$ $!\\"}"; wait'),
   resumes: sh('[ "$PEYGIR_RUN" -gt 1 ] && exec echo \'{"result":"by the next worker"}\'; echo "{\\"message\\":\\"$$\\"}"; sleep 1000'),
 };
 
@@ -140,5 +141,17 @@ describe('a job that is a program', () => {
     const job = await ended(id, 'completed');
     assert.deepEqual(JSON.parse(job.result), { value: 'by the next worker' });
     assert.equal(job.attempts ?? '0', '0');
+  });
+
+  test('a worker that is killed outright takes its whole process group along, before the next worker runs it', async () => {
+    const id = await push('orphaned');
+    const pids = (await said(id)).split(' ').map(Number);
+    assert.ok(pids.every(isAlive));
+    peygir.kill('worker', 'SIGKILL');
+    await waitFor(() => !pids.some(isAlive), { timeout: 10_000, what: 'the processes to be gone' });
+    assert.equal((await data(id)).run, '1');
+    const job = await waitFor(async () => (await data(id)).status === 'completed' && data(id), { timeout: 40_000, what: 'the next run' });
+    assert.deepEqual(JSON.parse(job.result), { value: 'by the next worker' });
+    assert.equal(job.deaths, '1');
   });
 });
