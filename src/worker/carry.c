@@ -80,6 +80,14 @@ static void begun(struct carry *c, int result)
     }
 }
 
+static void proved(struct carry *c, int result)
+{
+    if (result == 0)
+        leave(c);
+    else if (!diverted(c))
+        enter(c, CARRY_CALLING);
+}
+
 static void pause_over(struct alarm *alarm)
 {
     enter(of_alarm(alarm), CARRY_CALLING);
@@ -119,6 +127,7 @@ static const struct question {
     void (*next)(struct carry *c, int result);
 } questions[] = {
     [CARRY_BEGINNING] = { leg_begin, begun },
+    [CARRY_PROVING] = { leg_prove, proved },
     [CARRY_PAUSING] = { leg_connecting, pause_told },
     [CARRY_JUDGING] = { leg_judge, judged },
 };
@@ -299,25 +308,34 @@ static void go_on(struct carry *c)
     }
 }
 
+/* Is it sure that nobody else has the job? */
+static bool is_leased(const struct carry *c)
+{
+    return clock_mono_ms() - c->leased_ms < JOB_LEASE_MS;
+}
+
 static void enter(struct carry *c, enum carry_state state)
 {
     if (c->state == CARRY_GONE)
         return;
-    c->state = state;
-    if (state == CARRY_CALLING)
+    c->state = state == CARRY_CALLING && !is_leased(c) ? CARRY_PROVING : state;
+    if (c->state == CARRY_PROVING)
+        c->leased_ms = clock_mono_ms();
+    if (c->state == CARRY_CALLING)
         call(c);
-    else if (state == CARRY_ENDING)
+    else if (c->state == CARRY_ENDING)
         finisher_add(c->worker->finisher, c);
-    else if (leg_is_plain(&c->leg))
+    else if (c->state != CARRY_PROVING && leg_is_plain(&c->leg))
         go_on(c);
     else
         ask(c);
 }
 
-void carry_start(struct worker *w, struct job *job)
+void carry_start(struct worker *w, struct job *job, int64_t leased_ms)
 {
     struct carry *c = xcalloc(1, sizeof *c);
     c->worker = w;
+    c->leased_ms = leased_ms;
     leg_init(&c->leg, &w->policy, job);
     carry_hold(c); /* the list's */
     c->next = w->first;
@@ -327,6 +345,12 @@ void carry_start(struct worker *w, struct job *job)
     w->first = c;
     w->running++;
     enter(c, CARRY_BEGINNING);
+}
+
+void carry_leased(struct carry *c, int64_t leased_ms)
+{
+    if (leased_ms > c->leased_ms && c->state != CARRY_PROVING)
+        c->leased_ms = leased_ms;
 }
 
 /* --- news from outside --- */

@@ -10,6 +10,8 @@
  *     TELLING --------------------------------------> JUDGING ------> ENDING --> GONE
  *
  *     BEGINNING  core is asked what is to be done (leg_begin)
+ *     PROVING    on the way into CALLING, where no lease is sure to hold, for the process stood still or Redis was away:
+ *                Redis is asked whether the job is ours still (leg_prove). If not it is GONE
  *     CALLING    the handler's call is out; the clocks of the call and of the attempt run, but stand still while the
  *                request waits for a code that the call holds out for
  *     TELLING    the last that it said of its progress is written (progress.h)
@@ -31,7 +33,7 @@
 #include "worker/alarm.h"
 #include "worker/worker.h"
 
-enum carry_state { CARRY_BEGINNING, CARRY_CALLING, CARRY_TELLING, CARRY_PAUSING, CARRY_JUDGING, CARRY_ENDING, CARRY_GONE };
+enum carry_state { CARRY_BEGINNING, CARRY_PROVING, CARRY_CALLING, CARRY_TELLING, CARRY_PAUSING, CARRY_JUDGING, CARRY_ENDING, CARRY_GONE };
 
 /* Why its call is ended early. */
 enum carry_why { WHY_NOT, WHY_CANCELLED, WHY_TIME, WHY_STOPPED, WHY_LOST };
@@ -55,12 +57,15 @@ struct carry {
     int64_t ticking_since_ms; /* 0: the clocks stand still */
     int64_t code_until_ms;    /* > 0: a held code; ms since 1970 */
     int64_t wait_ms;          /* before Redis is asked again */
+    int64_t leased_ms;        /* monotonic; then it was surely ours: when the take or the last renewal that said so began */
 
     unsigned holds;  /* the worker's list, work in the pool, the call: memory stays until all let go */
 };
 
-/* Carry out a job that was taken; *job's fields are taken over. */
-void carry_start(struct worker *w, struct job *job);
+/* Carry out a job that was taken, by a take that began at leased_ms; *job's fields are taken over. */
+void carry_start(struct worker *w, struct job *job, int64_t leased_ms);
+/* A renewal that began at leased_ms has leased it again. */
+void carry_leased(struct carry *c, int64_t leased_ms);
 /* What the feed heard or read about its request. */
 void carry_hear(struct carry *c, enum request_status status, int64_t code_until_ms);
 /* The lease is lost: somebody else has the job, it was cancelled, or it is gone. */

@@ -304,6 +304,13 @@ int leg_begin(struct app *app, struct leg *leg, struct err *err)
     return result;
 }
 
+int leg_prove(struct app *app, struct leg *leg, struct err *err)
+{
+    struct job_ref ref = { .queue = leg->job.queue, .id = leg->job.id, .run = leg->job.run };
+    const char *hash = leg->job.request_hash;
+    return job_renew(app, &ref, &hash, 1, err) < 0 ? -1 : !ref.lost;
+}
+
 int leg_connecting(struct app *app, struct leg *leg, struct err *err)
 {
     if (leg->job.call)

@@ -62,6 +62,8 @@ int64_t leg_call_ms(const struct leg *leg);
 
 /* Take the job's request up. 1: call; 0: no call, the end is decided; -1: ask again later. */
 int leg_begin(struct app *app, struct leg *leg, struct err *err);
+/* Lease the job again. 1: it is ours; 0: it is not any more; -1: ask again later. Also for plain jobs. */
+int leg_prove(struct app *app, struct leg *leg, struct err *err);
 /* Tell the visitor that the bot is being connected to. 0; -1: ask again later. */
 int leg_connecting(struct app *app, struct leg *leg, struct err *err);
 /* Tell the request what the call came to, and decide. 0; -1: ask again later. */

@@ -146,7 +146,7 @@ static void begin(struct taker *t)
         if (late)
             job_clear(&t->jobs[i]);
         else
-            carry_start(t->worker, &t->jobs[i]);
+            carry_start(t->worker, &t->jobs[i], t->began_ms);
 }
 
 static void took(void *ctx)

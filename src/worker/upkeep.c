@@ -42,6 +42,7 @@ struct renewal {
     const char **hashes;
     size_t count;
     bool all;
+    int64_t began_ms; /* monotonic */
     int result;
     struct err err;
 };
@@ -80,6 +81,8 @@ static void renewed(void *ctx)
     for (size_t i = 0; i < r->count; i++) {
         if (r->result == 0 && r->refs[i].lost)
             carry_lose(r->carries[i]);
+        else if (r->result == 0)
+            carry_leased(r->carries[i], r->began_ms);
         carry_let_go(r->carries[i]);
     }
     free_renewal(r);
@@ -94,6 +97,7 @@ static void start_renewal(struct upkeep *u, const char *id)
     struct renewal *r = xcalloc(1, sizeof *r);
     r->upkeep = u;
     r->all = !id;
+    r->began_ms = clock_mono_ms();
     r->carries = xcalloc(room + 1, sizeof *r->carries);
     r->refs = xcalloc(room + 1, sizeof *r->refs);
     r->hashes = xcalloc(room + 1, sizeof *r->hashes);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Bot } from '../lib/bot.mjs';
-import { BUILD, freePort, waitFor } from '../lib/peygir.mjs';
+import { BUILD, LONG, freePort, waitFor } from '../lib/peygir.mjs';
 import { Yard } from '../lib/yard.mjs';
 
 const JOBS = {
@@ -198,6 +198,30 @@ describe('room that a job of a limited type leaves', () => {
     calls[3].success({});
     for (const id of ids) await until(id, id === first ? 'cancelled' : 'completed');
   }));
+});
+
+describe('a worker that stood still for longer than a lease', { skip: LONG }, () => {
+  test('does not begin a call that it was about to make: somebody else has the job', async () => {
+    const port = await freePort(); // nobody listens there yet: the worker will try again in a second
+    const options = { LOCAL_API_URL: `http://127.0.0.1:${port}`, LOCAL_API_RETRIES: '2' };
+    const first = worker(['task', 'first'], options);
+    const id = push({ type: 'once', timeout: 60 });
+    await until(id, 'processing');
+    process.kill(first.pid, 'SIGSTOP');
+
+    const calls = [];
+    const late = await new Bot().listen(port);
+    late.on('/once', (call) => calls.push(call));
+    const second = worker(['task'], options);
+    await waitFor(() => calls.length === 1, { timeout: 30_000, what: 'the other worker to take it' });
+    process.kill(first.pid, 'SIGCONT');
+    await until(push({ type: 'nothing' }, { queue: 'first' }), 'completed', 'first'); // it is awake, and its clocks have rung
+    calls[0].success({});
+    assert.equal((await until(id, 'completed')).run, '2');
+    for (const child of [first, second]) assert.equal((await child.end()).code, 0);
+    assert.deepEqual(calls.map(({ headers }) => headers['peygir-run']), ['2']);
+    await late.close();
+  });
 });
 
 describe('how often, how long, how soon', () => {
