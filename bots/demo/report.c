@@ -11,6 +11,13 @@ enum { COMMAND_S = 3, CONNECT_S = 2 };
 
 /* --- connection --- */
 
+static void sign_in(redisContext *redis, const char *user, const char *password)
+{
+    if (redis && !redis->err && *password)
+        freeReplyObject(*user ? redisCommand(redis, "AUTH %s %s", user, password)
+                              : redisCommand(redis, "AUTH %s", password));
+}
+
 /* redis://[user:password@]host[:port][/db] */
 static redisContext *connect_tcp(const char *rest, int *db)
 {
@@ -27,19 +34,23 @@ static redisContext *connect_tcp(const char *rest, int *db)
     sscanf(rest, ":%d", &port);
     sscanf(rest + strcspn(rest, "/"), "/%d", db);
     redis = redisConnectWithTimeout(host, port, (struct timeval){ .tv_sec = CONNECT_S });
-    if (redis && !redis->err && *password)
-        freeReplyObject(*user ? redisCommand(redis, "AUTH %s %s", user, password)
-                              : redisCommand(redis, "AUTH %s", password));
+    sign_in(redis, user, password);
     return redis;
 }
 
-/* unix:///path?db=0 */
+/* unix:///path?db=0&user=name&password=word, in any order */
 static redisContext *connect_unix(const char *rest, int *db)
 {
-    char path[128] = "";
+    char path[128] = "", user[128] = "", password[256] = "";
+    redisContext *redis;
+
     sscanf(rest, "%127[^?]", path);
-    sscanf(rest + strcspn(rest, "?"), "?db=%d", db);
-    return redisConnectUnixWithTimeout(path, (struct timeval){ .tv_sec = CONNECT_S });
+    for (rest += strcspn(rest, "?"); *rest; rest += 1 + strcspn(rest + 1, "&"))
+        if (!sscanf(rest + 1, "db=%d", db) && !sscanf(rest + 1, "user=%127[^&]", user))
+            sscanf(rest + 1, "password=%255[^&]", password);
+    redis = redisConnectUnixWithTimeout(path, (struct timeval){ .tv_sec = CONNECT_S });
+    sign_in(redis, user, password);
+    return redis;
 }
 
 static redisContext *connect_to(const char *url)

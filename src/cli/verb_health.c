@@ -1,6 +1,8 @@
 /* verb_health.c: peygir health, peygir stats */
 #include "base/clock.h"
+#include "cli/output.h"
 #include "cli/snapshot.h"
+#include "core/advice.h"
 #include "core/closure.h"
 #include "core/fleet.h"
 #include "core/job_type.h"
@@ -9,14 +11,24 @@
 
 #include <json-c/json.h>
 
-/* How a check went; the worst is the overall word. */
-enum grade { GRADE_OK, GRADE_WARNING, GRADE_FAILED };
 static const char *const grade_names[] = { "ok", "warning", "failed" };
 
 struct health {
     struct json_object *list;
     enum grade worst;
 };
+
+static void add_row(void *ctx, const char *check, enum grade grade, const char *detail)
+{
+    struct health *h = ctx;
+    struct json_object *row = json_object_new_object();
+    output_set_text(row, "check", check);
+    output_set_text(row, "status", grade_names[grade]);
+    output_set_text(row, "detail", detail);
+    json_object_array_add(h->list, row);
+    if (grade > h->worst)
+        h->worst = grade;
+}
 
 static void __attribute__((format(printf, 4, 5)))
 report(struct health *h, const char *check, enum grade grade, const char *fmt, ...)
@@ -25,58 +37,8 @@ report(struct health *h, const char *check, enum grade grade, const char *fmt, .
     va_start(ap, fmt);
     char *detail = xvasprintf(fmt, ap);
     va_end(ap);
-    struct json_object *row = json_object_new_object();
-    json_object_object_add(row, "check", json_object_new_string(check));
-    json_object_object_add(row, "status", json_object_new_string(grade_names[grade]));
-    json_object_object_add(row, "detail", json_object_new_string(detail));
-    json_object_array_add(h->list, row);
+    add_row(h, check, grade, detail);
     free(detail);
-    if (grade > h->worst)
-        h->worst = grade;
-}
-
-/* The value of "name:" in the text that INFO gives. */
-static struct span info_value(struct span info, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *line = info.s, *end = info.s + info.len; line && line < end;) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        size_t size = (size_t)((stop ? stop : end) - line);
-        if (size > len && memcmp(line, name, len) == 0 && line[len] == ':')
-            return (struct span){ line + len + 1, size - len - 1 - (line[size - 1] == '\r') };
-        line = stop ? stop + 1 : NULL;
-    }
-    return (struct span){ NULL, 0 };
-}
-
-static int64_t info_number(struct span info, const char *name)
-{
-    struct span value = info_value(info, name);
-    int64_t n = 0;
-    for (size_t i = 0; i < value.len && value.s[i] >= '0' && value.s[i] <= '9'; i++)
-        n = n * 10 + (value.s[i] - '0');
-    return n;
-}
-
-static void judge_settings(struct health *h, struct span info)
-{
-    struct span policy = info_value(info, "maxmemory_policy");
-    int64_t limit = info_number(info, "maxmemory"), used = info_number(info, "used_memory");
-    bool keeps = span_is(policy, "noeviction") || strncmp(policy.s ? policy.s : "", "volatile-", 9) == 0;
-    if (limit > 0 && !keeps)
-        report(h, "eviction", GRADE_WARNING, "maxmemory-policy is %.*s: Redis may silently drop queued work; set noeviction",
-               (int)policy.len, policy.s ? policy.s : "");
-    else
-        report(h, "eviction", GRADE_OK, "%.*s", (int)policy.len, policy.s ? policy.s : "");
-    if (limit > 0 && used > limit / 10 * 9)
-        report(h, "memory", GRADE_WARNING, "%lld of %lld bytes are used: new work will be refused when it is full",
-               (long long)used, (long long)limit);
-    else
-        report(h, "memory", GRADE_OK, "%lld bytes used, limit %lld", (long long)used, (long long)limit);
-    if (info_number(info, "aof_enabled") == 0)
-        report(h, "persistence", GRADE_WARNING, "appendonly is off: a restart of Redis forgets accepted work");
-    else
-        report(h, "persistence", GRADE_OK, "appendonly is on");
 }
 
 static int check_redis(struct cli *cli, struct health *h, struct err *err)
@@ -85,11 +47,7 @@ static int check_redis(struct cli *cli, struct health *h, struct err *err)
     if (!redis_do(cli->app.redis, err, "PING"))
         return -1;
     report(h, "redis", GRADE_OK, "answers within %lld ms", (long long)(clock_mono_ms() - start_ms + 1));
-    const struct reply *info = redis_do(cli->app.redis, err, "INFO everything");
-    if (!info)
-        return -1;
-    judge_settings(h, reply_text(info));
-    return 0;
+    return advice_ask(&cli->app, add_row, h, err);
 }
 
 static void check_job_types(struct cli *cli, struct health *h)

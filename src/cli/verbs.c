@@ -51,6 +51,8 @@ static const struct flag retry_flags[] = {
     SWITCH("dry-run", "With all: only count; change nothing."), END };
 static const struct flag next_flags[] = {
     NUMBER("count", "N", 1, 1000, 10, "So many; 10 when not given."), END };
+static const struct flag redis_flags[] = {
+    WORD("program", "web worker admin bot", false, "Try what this one does; admin, this command line, when not given."), END };
 static const struct flag close_flags[] = {
     { .name = "message", .kind = FLAG_TEXT, .value = "TEXT", .needed = true, .help = "What visitors read instead of the form." }, END };
 static const struct flag token_flags[] = {
@@ -93,6 +95,8 @@ const struct verb verbs[] = {
     { "queue show", "ID", 1, 1, NEEDS_REDIS, queue_flags, verb_queue_show, "Show one job; personal values are masked." },
     { "queue stats", "[QUEUE...]", 0, -1, NEEDS_REDIS | LIKES_JOBS, NULL, verb_queue_stats,
       "Show what waits, runs and has failed in these queues, or in all, and what was done today." },
+    { "redis check", "", 0, 0, NEEDS_REDIS, redis_flags, verb_redis_check,
+      "Try every operation that Peygir needs on the configured Redis, and say what is wrong with its settings." },
     { "request cancel", "HASH", 1, 1, NEEDS_REDIS | NEEDS_SERVICES, NULL, verb_request_cancel,
       "Cancel a request; its running call ends within a second." },
     { "request cleanup", "", 0, 0, NEEDS_REDIS, dry_run_flags, verb_request_cleanup,

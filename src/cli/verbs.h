@@ -97,6 +97,7 @@ int verb_queue_restart(struct cli *cli, struct err *err);
 int verb_queue_resume(struct cli *cli, struct err *err);
 int verb_queue_show(struct cli *cli, struct err *err);
 int verb_queue_stats(struct cli *cli, struct err *err);
+int verb_redis_check(struct cli *cli, struct err *err);
 int verb_request_cancel(struct cli *cli, struct err *err);
 int verb_request_cleanup(struct cli *cli, struct err *err);
 int verb_request_list(struct cli *cli, struct err *err);

@@ -1,6 +1,7 @@
 /* api_health.c: alive, able to work, and counters. */
 #include "web/api.h"
 
+#include "core/advice.h"
 #include "core/fleet.h"
 #include "core/job.h"
 #include "web/dispatch.h"
@@ -24,6 +25,31 @@ static void not_ready(struct exchange *x, const char *why)
     x->problem = PROBLEM_NONE;
 }
 
+/* Only which, because anybody may ask; `peygir redis check` says what and what to do. */
+static void add_warning(void *ctx, const char *check, enum grade grade, const char *detail)
+{
+    struct str *list = ctx;
+
+    (void)detail;
+    if (grade == GRADE_OK)
+        return;
+    str_adds(list, list->len ? "," : "");
+    str_add_json(list, check, strlen(check));
+}
+
+static void say_ready(struct exchange *x, int workers)
+{
+    struct str warnings = STR_INIT;
+    struct err err = ERR_INIT;
+    struct str *out = api_json(x, 200);
+
+    str_addf(out, "{\"status\":\"ready\",\"workers\":%d", workers);
+    if (advice_ask(&x->seat->app, add_warning, &warnings, &err) == 0 && warnings.len)
+        str_addf(out, ",\"warnings\":[%s]", warnings.s);
+    str_addc(out, '}');
+    str_free(&warnings);
+}
+
 enum problem api_readyz(struct exchange *x)
 {
     int workers = fleet_count(&x->seat->app, &x->err);
@@ -33,7 +59,7 @@ enum problem api_readyz(struct exchange *x)
     else if (workers == 0)
         not_ready(x, "No worker is alive.");
     else
-        str_addf(api_json(x, 200), "{\"status\":\"ready\",\"workers\":%d}", workers);
+        say_ready(x, workers);
     return PROBLEM_NONE;
 }
 

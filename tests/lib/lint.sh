@@ -19,7 +19,7 @@ verdict() {
 
 # tree [NAME...]: the files that belong to the tree, all or those below NAME: without what git ignores, without binary ones.
 tree() {
-    if [[ -d .git ]] && command -v git >/dev/null; then
+    if [[ -e .git ]] && command -v git >/dev/null; then
         git ls-files --cached --others --exclude-standard -- "$@"
     else
         find "${@:-.}" \( -name node_modules -o -name .build -o -name .run -o -name build-aux -o -name autom4te.cache \) -prune \

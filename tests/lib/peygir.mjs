@@ -283,7 +283,17 @@ class Peygir {
     return this.stopped;
   }
 
+  // What Redis refused to a program: its user in etc/redis-users.acl lacks a right. Nothing when Redis does not answer any more.
+  async refusals() {
+    const entries = await Promise.race([this.redis.acl('LOG').catch(() => []), late(2000)]);
+    return (entries ?? [])
+      .map((fields) => Object.fromEntries(Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i], fields[2 * i + 1]])))
+      .filter(({ username }) => username.startsWith('peygir-'))
+      .map(({ username, reason, object, context }) => `${username}: ${reason} ${object} (${context})`);
+  }
+
   async end() {
+    const refusals = await this.refusals();
     this.clients.forEach((client) => client.disconnect());
     if (this.run.child.exitCode === null) this.run.child.kill('SIGTERM');
     const end = await Promise.race([this.run.ended, late(STOP_MS)]);
@@ -294,6 +304,7 @@ class Peygir {
     const complaint = this.fatal ? null : this.logs().match(/^.*(Sanitizer|runtime error:)[^]{0,3000}/m);
     fs.rmSync(this.dir, { recursive: true, force: true });
     if (complaint) throw new Error(`a sanitizer complained:\n${complaint[0]}`);
+    if (refusals.length) throw new Error(`Redis refused:\n${refusals.join('\n')}`);
     return end;
   }
 

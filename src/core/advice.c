@@ -1,0 +1,158 @@
+/* advice.c: what the version and settings of a server of Redis mean for Peygir. */
+#include "core/advice.h"
+
+#define VERSION_LEAST 7
+
+struct judge {
+    struct span info;
+    const struct redisurl *url;
+    advice_fn *tell;
+    void *ctx;
+};
+
+/* The value of "name:" in the text that INFO gives; absent when it has none. */
+static struct span value_of(const struct judge *j, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *line = j->info.s, *end = line + j->info.len; line && line < end;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        size_t size = (size_t)((stop ? stop : end) - line);
+
+        if (size > len && memcmp(line, name, len) == 0 && line[len] == ':')
+            return (struct span){ line + len + 1, size - len - 1 - (line[size - 1] == '\r') };
+        line = stop ? stop + 1 : NULL;
+    }
+    return (struct span){ NULL, 0 };
+}
+
+/* The digits that a value begins with. */
+static int64_t number_of(const struct judge *j, const char *name)
+{
+    struct span value = value_of(j, name);
+    int64_t n = 0;
+
+    for (size_t i = 0; i < value.len && value.s[i] >= '0' && value.s[i] <= '9' && n < INT64_MAX / 10 - 9; i++)
+        n = n * 10 + (value.s[i] - '0');
+    return n;
+}
+
+static void __attribute__((format(printf, 4, 5)))
+say(const struct judge *j, const char *check, enum grade grade, const char *fmt, ...)
+{
+    va_list ap;
+    char *detail;
+
+    va_start(ap, fmt);
+    detail = xvasprintf(fmt, ap);
+    va_end(ap);
+    j->tell(j->ctx, check, grade, detail);
+    free(detail);
+}
+
+static bool begins_with(struct span value, struct span with)
+{
+    return value.len >= with.len && memcmp(value.s, with.s, with.len) == 0;
+}
+
+static void judge_version(const struct judge *j)
+{
+    struct span version = value_of(j, "redis_version");
+
+    if (number_of(j, "redis_version") < VERSION_LEAST)
+        say(j, "version", GRADE_FAILED, "Redis %.*s is too old: Peygir needs 7.0 or newer, or Valkey", (int)version.len, version.s);
+    else
+        say(j, "version", GRADE_OK, "%.*s", (int)version.len, version.s);
+}
+
+static void judge_role(const struct judge *j)
+{
+    if (span_is(value_of(j, "role"), "slave"))
+        say(j, "role", GRADE_FAILED, "it is a replica and takes no writes: name its primary in REDIS_URL");
+    else
+        say(j, "role", GRADE_OK, "takes writes");
+}
+
+/* Without a limit nothing is ever dropped, whatever the policy; but the limit that somebody sets one day makes it dangerous. */
+static void judge_eviction(const struct judge *j)
+{
+    struct span policy = value_of(j, "maxmemory_policy");
+    bool limited = number_of(j, "maxmemory") > 0;
+
+    if (limited && begins_with(policy, SPAN("volatile-")))
+        say(j, "eviction", GRADE_WARNING, "maxmemory-policy is %.*s: when it is full Redis silently drops requests and sessions; set noeviction",
+            (int)policy.len, policy.s);
+    else if (limited && !span_is(policy, "noeviction"))
+        say(j, "eviction", GRADE_WARNING, "maxmemory-policy is %.*s: Redis may silently drop queued work; set noeviction",
+            (int)policy.len, policy.s ? policy.s : "");
+    else
+        say(j, "eviction", GRADE_OK, "%.*s%s", (int)policy.len, policy.s ? policy.s : "", limited ? "" : ", no limit");
+}
+
+static void judge_memory(const struct judge *j)
+{
+    long long limit = number_of(j, "maxmemory"), used = number_of(j, "used_memory");
+
+    if (limit > 0 && used > limit / 10 * 9)
+        say(j, "memory", GRADE_WARNING, "%lld of %lld bytes are used: new work will be refused when it is full", used, limit);
+    else
+        say(j, "memory", GRADE_OK, "%lld bytes used, limit %lld", used, limit);
+}
+
+static void judge_persistence(const struct judge *j)
+{
+    if (number_of(j, "aof_enabled") == 0)
+        say(j, "persistence", GRADE_WARNING, "appendonly is off: a restart of Redis forgets accepted work; set appendonly yes");
+    else if (span_is(value_of(j, "aof_last_write_status"), "err"))
+        say(j, "persistence", GRADE_WARNING, "Redis cannot write its append-only file: is its disk full?");
+    else
+        say(j, "persistence", GRADE_OK, "appendonly is on");
+}
+
+static bool is_loopback(const char *host)
+{
+    static const char *const names[] = { "localhost", "::1", "[::1]" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(host, names[i]) == 0)
+            return true;
+    return strncmp(host, "127.", 4) == 0;
+}
+
+static void judge_access(const struct judge *j)
+{
+    if (j->url->path)
+        say(j, "access", GRADE_OK, "a Unix socket%s", j->url->password ? ", with a password" : "");
+    else if (j->url->password)
+        say(j, "access", GRADE_OK, "TCP, with a password");
+    else if (is_loopback(j->url->host))
+        say(j, "access", GRADE_OK, "TCP on loopback, without a password: everybody on this machine may do everything");
+    else
+        say(j, "access", GRADE_WARNING,
+            "TCP to %s without a password: whoever reaches it reads and changes everything; give each program a user (redis-users.acl)",
+            j->url->host);
+}
+
+void advice_judge(struct span info, const struct redisurl *url, advice_fn *tell, void *ctx)
+{
+    const struct judge j = { info, url, tell, ctx };
+
+    judge_version(&j);
+    judge_role(&j);
+    judge_eviction(&j);
+    judge_memory(&j);
+    judge_persistence(&j);
+    judge_access(&j);
+}
+
+int advice_ask(struct app *app, advice_fn *tell, void *ctx, struct err *err)
+{
+    const struct reply *info;
+
+    redis_use_db(app->redis, app->main_db);
+    info = redis_do(app->redis, err, "INFO");
+    if (!info)
+        return -1;
+    advice_judge(reply_text(info), &app->house->main_url, tell, ctx);
+    return 0;
+}
