@@ -67,9 +67,9 @@ show_failures() {
     say "everything it printed: $1 and $3"
 }
 
-# lints BUILD: they are told where the programs are, whose --help and tables they compare with the documents.
+# lints BUILD: a line "skipped NAME: WHY" is one that cannot be done here. They are told where the programs are, whose --help and tables they compare with the documents.
 lints() {
-    local file log good=0 bad=0 here
+    local file log good=0 bad=0 skipped=0 here
     for file in tests/lint/*.sh; do
         [[ -e $file ]] || continue
         log=$LOGS/lint-$(basename "$file" .sh).log
@@ -77,9 +77,9 @@ lints() {
         bash "$file" "$ROOT/.build/$1" >"$log" 2>&1 || here=1
         [[ $(count '^not ok ' "$log") == 0 ]] || here=$(count '^not ok ' "$log")
         ((here == 0)) || show_failures "$log" "$file" "$log"
-        ((good += $(count '^ok ' "$log"), bad += here)) || :
+        ((good += $(count '^ok ' "$log"), bad += here, skipped += $(count '^skipped ' "$log"))) || :
     done
-    tally lint "$good" "$bad"
+    tally lint "$good" "$bad" "$skipped"
 }
 
 # node_suite NAME BUILD FILE...: black-box and browser tests against the programs of .build/BUILD.
