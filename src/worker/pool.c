@@ -97,6 +97,14 @@ void pool_run(struct pool *p, void (*run)(struct app *app, void *ctx), void (*do
     uv_queue_work(p->loop, &piece->work, work, worked);
 }
 
+void pool_run_here(struct pool *p, void (*run)(struct app *app, void *ctx), void (*done)(void *ctx), void *ctx)
+{
+    struct shelved *s = take_app(p);
+    run(&s->app, ctx);
+    put_app(p, s);
+    done(ctx);
+}
+
 size_t pool_busy(const struct pool *p)
 {
     return p->busy;

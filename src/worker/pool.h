@@ -17,6 +17,9 @@ struct pool *pool_new(uv_loop_t *loop, const struct house *house);
 void pool_free(struct pool *p);
 /* `work` runs on some thread and may block; then `done` runs on the loop. Pieces may overtake each other. */
 void pool_run(struct pool *p, void (*work)(struct app *app, void *ctx), void (*done)(void *ctx), void *ctx);
+/* Both at once, on this thread: the loop waits. For when nothing else is to be done, because handing over to a thread takes as long as a
+ * round trip to Redis. */
+void pool_run_here(struct pool *p, void (*work)(struct app *app, void *ctx), void (*done)(void *ctx), void *ctx);
 /* Pieces whose `done` has not run yet. */
 size_t pool_busy(const struct pool *p);
 

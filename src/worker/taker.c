@@ -184,8 +184,10 @@ static size_t share(const struct taker *t, size_t room)
     return each < JOB_BATCH ? each : JOB_BATCH;
 }
 
+/* An idle worker waits for Redis itself, so that a job is taken up sooner; one that carries out jobs has them to look after. */
 static void start(struct taker *t, struct stall *s, size_t room)
 {
+    bool idle = t->worker->running == 0 && pool_busy(t->worker->pool) == 0;
     t->take = (struct job_take){ .queue = s->queue,
                                  .worker_id = t->worker->id,
                                  .limits = t->limits,
@@ -198,22 +200,31 @@ static void start(struct taker *t, struct stall *s, size_t room)
     t->at = s;
     s->look = s->empty = false;
     t->worker->taking += t->take.max;
-    pool_run(t->worker->pool, take, took, t);
+    if (idle)
+        pool_run_here(t->worker->pool, take, took, t);
+    else
+        pool_run(t->worker->pool, take, took, t);
 }
 
-void taker_turn(struct taker *t)
+static struct stall *next_stall(struct taker *t)
 {
-    size_t room = worker_room(t->worker);
-    if (t->stopped || t->taking || room == 0 || (t->rest_ms > 0 && alarm_is_set(&t->alarm)))
-        return;
     for (size_t i = 0; i < t->count; i++) {
         struct stall *s = &t->stalls[(t->turn + i) % t->count];
         if (!s->look)
             continue;
         t->turn = (t->turn + i + 1) % t->count;
-        start(t, s, room);
-        return;
+        return s;
     }
+    return NULL;
+}
+
+void taker_turn(struct taker *t)
+{
+    struct stall *s;
+    size_t room;
+    while (!t->stopped && !t->taking && !(t->rest_ms > 0 && alarm_is_set(&t->alarm)) && (room = worker_room(t->worker)) > 0 &&
+           (s = next_stall(t)))
+        start(t, s, room);
 }
 
 bool taker_found_nothing(const struct taker *t)
