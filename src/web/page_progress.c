@@ -97,6 +97,7 @@ enum problem page_progress(struct exchange *x)
     page_request(x, data);
     page_int(data, "progress", progress);
     page_text(data, "progress_text", percentage);
+    page_text(data, "heading", locale_text(x->locale, x->request.status == REQUEST_PENDING ? "progress.heading_pending" : "progress.heading"));
     add_steps(x, data);
     page_text(data, "time_left", left_s > 0 ? page_duration(x, left_s) : NULL);
     add_queue(x, data);

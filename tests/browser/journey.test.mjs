@@ -171,6 +171,8 @@ describe('On the way', { concurrency: 3 }, () => {
     await person.shown(person.words('otp.expired')).waitFor();
     await page.getByText(person.words('otp.expires')).waitFor({ state: 'hidden' });
     assert.equal(await person.button('otp.resend').isEnabled(), true);
+    const isFirst = async (name) => (await person.button(name).getAttribute('class')).includes('button-primary');
+    assert.deepEqual([await isFirst('otp.submit'), await isFirst('otp.resend')], [false, true]);
   }));
 
   test('the cancel button asks once more and then stops the work', as({}, async (person) => {

@@ -138,6 +138,7 @@ describe('a queue that stands still', () => {
       assert.deepEqual([view.status, view.current_message, view.estimated_remaining_time, view.queue_position], ['pending', reason, null, 1]);
       const page = await visitor.get(progressPath(hash, OCR));
       assert.ok(page.text.includes(reason));
+      assert.match(page.html, /<h1[^>]*>Your request is waiting for its turn</);
       assert.ok(!page.html.includes('<i>scanner'));
       await resume();
       await peygir.status(hash, 'completed');

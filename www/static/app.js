@@ -168,6 +168,8 @@
         page.expires = countdown((left) => {
             show(part("expires"), left > 0);
             show(part("expired"), left === 0);
+            part("submit").classList.toggle("button-primary", left !== 0);
+            button.classList.toggle("button-primary", left === 0);
             write(part("expires-value"), clock(left || 0));
             if (left === 0 && !expired)
                 announce(texts.expired);
@@ -202,6 +204,7 @@
         const begun = showSteps(page.texts, view), said = messageOf(page, view);
         showWaiting(page.texts, view);
         showCode(page, view.otp);
+        write(part("heading"), view.status === "pending" ? page.texts.headingPending : page.texts.heading);
         write(part("status"), page.texts["status" + view.status[0].toUpperCase() + view.status.slice(1)] || "");
         announce(said || begun);
     }
