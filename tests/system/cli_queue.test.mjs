@@ -411,19 +411,22 @@ describe('help', () => {
     const file = path.join(BUILD, 'completions/peygir');
     const complete = (...words) => {
       const list = words.map((word) => `'${word}'`).join(' ');
-      const script = `source "${file}"; COMP_WORDS=(peygir ${list}); COMP_CWORD=${words.length}; _peygir; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const script = `compopt() { echo "\$2"; }; source "${file}"; COMP_WORDS=(peygir ${list}); COMP_CWORD=${words.length}; _peygir; printf '%s\\n' "\${COMPREPLY[@]}"`;
       return lines(execFileSync('bash', ['-uc', script], { encoding: 'utf8' }));
     };
     assert.ok(complete('').includes('queue') && complete('').includes('health'));
     assert.deepEqual(complete('que'), ['queue']);
     assert.deepEqual(complete('queue', 'p'), ['pause', 'push']);
     assert.deepEqual(complete('--json', 'failed', 'f'), ['flush', 'forget']);
-    assert.deepEqual(complete('queue', 'push', 'default', '--pri'), ['--priority=']);
+    assert.deepEqual(complete('queue', 'push', 'default', '--pri'), ['nospace', '--priority=']);
     assert.deepEqual(complete('queue', 'list', '--state', '=', 'wa'), ['waiting']);
     assert.deepEqual(complete('token', 'create', '--role', ''), ['api', 'bot', 'site']);
     assert.deepEqual(complete('failed', 'retry', 'a'), ['all']);
     assert.deepEqual(complete('queue', 'pause', '--he'), ['--help']);
     assert.deepEqual(complete('nonsense', ''), []);
+    for (const before of [['service', 'check'], ['--config', '=']]) { // bash is to go on behind a directory, and to quote what needs it
+      assert.deepEqual(complete(...before, `${yard.dir}/job`), ['filenames', `${yard.dir}/jobs`]);
+    }
   });
 
   test('of the manual page tells each flag below its verb', () => {
