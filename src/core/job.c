@@ -62,6 +62,22 @@ void job_part_script(struct app *app, const char *queue, const struct script *sc
     redis_queue_script(job_part_redis(app), script, ARRAY_LEN(keys), keys, count, args);
 }
 
+int job_part_verdicts(struct app *app, bool *over, size_t stride, size_t count, struct err *err)
+{
+    const struct reply *replies;
+    size_t reply_count, n = 0;
+
+    if (redis_exchange(app->redis, &replies, &reply_count, err) < 0)
+        return -1;
+    for (size_t r = 0; r < reply_count; r++) {
+        if (redis_reply_ok(&replies[r], err) < 0)
+            return -1;
+        for (size_t i = 0; i < replies[r].count && n < count; i++, n++)
+            *(bool *)((char *)over + n * stride) = reply_int(&replies[r].item[i], 0) == 0;
+    }
+    return n == count ? 0 : err_set(err, ERR_FAILED, "Redis answered for %zu of %zu jobs.", n, count);
+}
+
 struct span job_part_error(const char *error, struct str *mended)
 {
     struct span text = span_of(error ? error : "");

@@ -55,26 +55,11 @@ static void queue_ends(struct app *app, const struct job_end ends[], size_t coun
 
 int job_end(struct app *app, struct job_end ends[], size_t count, struct err *err)
 {
-    const struct reply *replies;
-    size_t reply_count, i, first, size;
-
-    if (count == 0)
-        return 0;
-    for (first = 0; first < count; first += size) {
+    for (size_t first = 0, size; first < count; first += size) {
         size = end_group(ends + first, count - first);
         queue_ends(app, ends + first, size);
     }
-    if (redis_exchange(app->redis, &replies, &reply_count, err) < 0)
-        return -1;
-    for (i = 0; i < reply_count; i++)
-        if (redis_reply_ok(&replies[i], err) < 0)
-            return -1;
-    for (first = 0; first < count; first += size, replies++) {
-        size = end_group(ends + first, count - first);
-        for (i = 0; i < size && i < replies->count; i++)
-            ends[first + i].over = reply_int(&replies->item[i], 0) == 0;
-    }
-    return 0;
+    return count == 0 ? 0 : job_part_verdicts(app, &ends->over, sizeof(*ends), count, err);
 }
 
 int job_end_one(struct app *app, const struct job_end *end, struct err *err)

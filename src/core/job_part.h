@@ -31,6 +31,10 @@ const struct reply *job_part_exchange(struct app *app, struct err *err);
 #define JOB_PART_ARGS 5
 void job_part_script(struct app *app, const char *queue, const struct script *script, struct span args[], int count);
 
+/* Send what is queued, scripts that answer 1 or 0 for each job that they were asked about. The answers in order: each is turned round into
+ * a bool, *over and those behind it, stride bytes apart. 0 or -1. */
+int job_part_verdicts(struct app *app, bool *over, size_t stride, size_t count, struct err *err);
+
 /* A script that pushes a job under a condition of its own: its key and args stand before those of job_push.lua. */
 #define JOB_PART_GUARD_ARGS 5
 struct job_part_guard {

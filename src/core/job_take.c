@@ -272,27 +272,14 @@ static void renew_queue(struct app *app, const struct job_ref refs[], size_t cou
 
 int job_renew(struct app *app, struct job_ref refs[], const char *const request_hashes[], size_t count, struct err *err)
 {
-    const struct reply *replies;
-    size_t reply_count, i, first, size;
-
-    if (count == 0)
-        return 0;
-    for (i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++)
         if (request_hashes && request_hashes[i])
             post_request_ttl(app, request_hashes[i]);
-    for (first = 0; first < count; first += renew_group(refs + first, count - first))
-        renew_queue(app, refs + first, renew_group(refs + first, count - first));
-    if (redis_exchange(app->redis, &replies, &reply_count, err) < 0)
-        return -1;
-    for (i = 0; i < reply_count; i++)
-        if (redis_reply_ok(&replies[i], err) < 0)
-            return -1;
-    for (first = 0; first < count; first += size, replies++) {
+    for (size_t first = 0, size; first < count; first += size) {
         size = renew_group(refs + first, count - first);
-        for (i = 0; i < size && i < replies->count; i++)
-            refs[first + i].lost = reply_int(&replies->item[i], 0) == 0;
+        renew_queue(app, refs + first, size);
     }
-    return 0;
+    return count == 0 ? 0 : job_part_verdicts(app, &refs->lost, sizeof(*refs), count, err);
 }
 
 int job_progress(struct app *app, const char *queue, const char *id, int64_t run, int progress, const char *message,

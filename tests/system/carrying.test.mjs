@@ -65,10 +65,9 @@ before(async () => {
   });
 });
 after(async () => {
-  bot?.server.closeAllConnections();
+  await bot?.close(); // no call of it keeps a worker
   const said = yard?.log('worker') ?? '';
   await yard?.close();
-  await bot?.close();
   assert.doesNotMatch(said, /Sanitizer|runtime error:/);
 });
 

@@ -56,10 +56,9 @@ before(async () => {
   yard = await Yard.start(BUILD, { jobs: JOBS, options: { LOCAL_API_URL: bot.url, WORKER_SLEEP: '60', WORKER_DRAIN: '5' } });
 });
 after(async () => {
-  bot?.server.closeAllConnections();
+  await bot?.close(); // no call of it keeps a worker
   const said = yard?.log('worker') ?? '';
   await yard?.close();
-  await bot?.close();
   assert.doesNotMatch(said, /Sanitizer|runtime error:/);
 });
 

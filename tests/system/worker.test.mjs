@@ -31,12 +31,8 @@ before(async () => {
   peygir = await start({ env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_BACKOFF: '0', WORKER_DRAIN: '5' } });
 });
 after(async () => {
-  bot?.server.closeAllConnections();
-  try {
-    await peygir?.stop();
-  } finally {
-    await bot?.close();
-  }
+  await bot?.close(); // no call of it keeps a worker
+  await peygir?.stop();
 });
 
 describe('a worker stops', () => {
