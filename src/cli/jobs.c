@@ -162,8 +162,6 @@ int jobs_find(struct cli *cli, const char *id, struct job_view *out, struct err 
                        id, flag);
     if (found == 0)
         return err_set(err, ERR_NOT_FOUND, "there is no job %.128s: its data have expired or it never was", id);
-    if (found > 0)
-        cli->now_ms = out->now_ms;
     return found < 0 ? -1 : 0;
 }
 

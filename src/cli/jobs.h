@@ -22,7 +22,7 @@ struct queues {
 int jobs_queues(struct cli *cli, struct queues *out, struct err *err);
 void jobs_queues_free(struct queues *queues);
 
-/* The job of that id: in --queue, or wherever it is. 0, or -1 (ERR_NOT_FOUND). Sets cli->now_ms. job_view_clear in any case. */
+/* The job of that id: in --queue, or wherever it is. 0, or -1 (ERR_NOT_FOUND). job_view_clear in any case. */
 int jobs_find(struct cli *cli, const char *id, struct job_view *out, struct err *err);
 
 /* Members at_once (or null) and per ({"jobs", "seconds"} or null). */

@@ -43,9 +43,10 @@ void output_add_when(struct str *out, int64_t ms, int64_t now_ms)
     str_adds(out, ago_ms < 0 ? "" : " ago");
 }
 
+/* Times in tables were written by Redis's clock, and are seen from there. */
 static int64_t now_of(const struct cli *cli)
 {
-    return cli->now_ms > 0 ? cli->now_ms : clock_ms();
+    return cli->house.main_server ? house_now_ms(&cli->house) : clock_ms();
 }
 
 /* A text that is a time, or -1. */

@@ -1,7 +1,6 @@
 /* snapshot.c: how queues and workers stand at one moment */
 #include "cli/snapshot.h"
 
-#include "base/clock.h"
 #include "core/fleet.h"
 #include "core/job_type.h"
 #include "core/stats.h"
@@ -129,7 +128,7 @@ static int add_counters(struct cli *cli, struct json_object *all, struct err *er
 struct json_object *snapshot_take(struct cli *cli, const struct queues *queues, struct err *err)
 {
     struct json_object *all = json_object_new_object(), *rows = json_object_new_array(), *workers = json_object_new_array();
-    output_set_time(all, "at", clock_ms());
+    output_set_time(all, "at", house_now_ms(&cli->house));
     json_object_object_add(all, "queues", rows);
     json_object_object_add(all, "workers", workers);
     int result = fleet_each(&cli->app, add_worker, workers, err) < 0 ? -1 : add_counters(cli, all, err);

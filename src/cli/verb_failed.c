@@ -3,16 +3,9 @@
 
 /* --- list --- */
 
-struct listing {
-    struct cli *cli;
-    struct json_object *list;
-};
-
-static void add_row(void *ctx, const struct job_view *view)
+static void add_row(void *list, const struct job_view *view)
 {
-    struct listing *l = ctx;
-    l->cli->now_ms = view->now_ms;
-    json_object_array_add(l->list, jobs_row(view));
+    json_object_array_add(list, jobs_row(view));
 }
 
 int verb_failed_list(struct cli *cli, struct err *err)
@@ -24,19 +17,19 @@ int verb_failed_list(struct cli *cli, struct err *err)
                                              COLUMN("run", "RUNS"),
                                              COLUMN_CUT("error", "ERROR", 40),
                                              COLUMN_END };
-    struct listing l = { cli, json_object_new_array() };
+    struct json_object *list = json_object_new_array();
     struct queues queues;
     size_t limit = (size_t)cli_flag(cli, "limit")->number;
     int result = jobs_queues(cli, &queues, err);
     for (size_t i = 0; result == 0 && i < queues.count; i++)
-        result = job_failed_each(&cli->app, queues.name[i], (int64_t)limit, add_row, &l, err);
+        result = job_failed_each(&cli->app, queues.name[i], (int64_t)limit, add_row, list, err);
     jobs_queues_free(&queues);
     if (result < 0) {
-        json_object_put(l.list);
+        json_object_put(list);
         return -1;
     }
-    jobs_newest_failures(l.list, limit);
-    output_list(cli, l.list, columns, "There are no failed jobs.");
+    jobs_newest_failures(list, limit);
+    output_list(cli, list, columns, "There are no failed jobs.");
     return 0;
 }
 

@@ -135,7 +135,6 @@ static int look_at(struct cli *cli, const char *queue, const struct ids *ids, st
         struct job_view view;
         found = job_look(&cli->app, queue, ids->id[i], &view, err);
         if (found == 1) {
-            cli->now_ms = view.now_ms;
             json_object_array_add(list, jobs_row(&view));
             job_view_clear(&view);
         }

@@ -44,7 +44,6 @@ struct cli {
     struct flag_value value[FLAGS_MAX]; /* of verb->flags, in their order; see cli_flag() */
     char **operands;
     int operand_count;
-    int64_t now_ms;        /* Redis's clock, when the verb has read it: times in tables are seen from there; 0: this host's clock */
 };
 /* The flag of the verb's own list, which must be there. */
 const struct flag_value *cli_flag(const struct cli *cli, const char *name);
