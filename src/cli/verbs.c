@@ -57,6 +57,10 @@ static const struct flag close_flags[] = {
     { .name = "message", .kind = FLAG_TEXT, .value = "TEXT", .needed = true, .help = "What visitors read instead of the form." }, END };
 static const struct flag token_flags[] = {
     WORD("role", "bot api site", true, "bot: reports about requests and pushes jobs; api: makes requests; site: pushes jobs."), END };
+static const struct flag session_list_flags[] = { TEXT("user", "USER", "Only sessions of this user."), LIMIT, END };
+static const struct flag session_flags[] = {
+    { .name = "user", .kind = FLAG_TEXT, .value = "USER", .needed = true, .help = "The user's id at the host site." },
+    TEXT("role", "ROLE", "What the host site calls the user's role."), TEXT("email", "EMAIL", "The user's e-mail address."), END };
 
 /* --- verbs --- */
 
@@ -115,6 +119,14 @@ const struct verb verbs[] = {
       "Let a service take no new requests until it is opened; what runs goes on." },
     { "service list", "", 0, 0, NEEDS_SERVICES, NULL, verb_service_list, "List the services, and which are closed." },
     { "service open", "SLUG", 1, 1, NEEDS_REDIS | NEEDS_SERVICES, NULL, verb_service_open, "Let a closed service take requests again." },
+    { "session create", "", 0, 0, NEEDS_REDIS, session_flags, verb_session_create,
+      "Sign a user in: make a session and print its token, this once." },
+    { "session list", "", 0, 0, NEEDS_REDIS, session_list_flags, verb_session_list,
+      "List the sessions of visitors and users, by ids that open nothing." },
+    { "session revoke", "ID", 1, 1, NEEDS_REDIS, NULL, verb_session_revoke, "End a session at once, by its id or its token." },
+    { "session revoke-all", "USER", 1, 1, NEEDS_REDIS, NULL, verb_session_revoke_all, "End all sessions of a user at once." },
+    { "session show", "ID", 1, 1, NEEDS_REDIS, NULL, verb_session_show,
+      "Show one session, by its id or its token; personal values are masked." },
     { "stats", "", 0, 0, NEEDS_REDIS | LIKES_JOBS, NULL, verb_stats, "Show the counters of jobs and what waits in all queues." },
     { "token create", "NAME", 1, 1, NEEDS_REDIS, token_flags, verb_token_create,
       "Make a bearer token for a program and print it, this once." },

@@ -2,6 +2,7 @@
  * the members it knows. */
 #include "core/job_type_read.h"
 
+#include "core/maintenance.h"
 #include "core/options.h"
 #include "core/text.h"
 
@@ -18,7 +19,7 @@
 #define UNIQUE_MAX 16 /* members */
 #define LIMIT_MAX 1000000
 
-const char *const job_handlers[] = { "http", "exec", "notify", "none", NULL };
+const char *const job_handlers[] = { "http", "exec", "notify", "none", "maintenance", NULL };
 
 /* --- pieces --- */
 
@@ -47,6 +48,8 @@ static int read_handler(const struct jread *root, struct job_type *t, struct err
 
     if (rc <= 0)
         return rc < 0 ? -1 : jread_missing(&at, err);
+    if (strcmp(t->handler, "maintenance") == 0 && !maintenance_find(t->name))
+        return jread_fail(&at, err, "maintenance is only for the types that Peygir brings along, not for %s.", t->name);
     if (is_listed(job_handlers, t->handler))
         return 0;
     for (int i = 0; job_handlers[i]; i++)

@@ -67,6 +67,11 @@ struct key key_owner(const struct house *h, struct span owner)
     return join(span_of(h->prefix), SPAN(":owner:"), owner);
 }
 
+struct key key_user_requests(const struct house *h, struct span user)
+{
+    return join(span_of(h->prefix), SPAN(":requests:user:"), user);
+}
+
 struct key key_watch(const struct house *h)
 {
     return join(span_of(h->prefix), SPAN(":requests:watch"), SPAN(""));
@@ -184,12 +189,32 @@ struct key key_limit(const struct house *h, struct span name, struct span who)
     return k;
 }
 
+struct key key_session_name(const struct house *h, struct span name)
+{
+    return join(span_of(h->session_prefix), SPAN(":"), name);
+}
+
 struct key key_session(const struct house *h, struct span token)
 {
     char hex[DIGEST_HEX_SIZE];
 
     if (h->plain_session_keys)
-        return join(span_of(h->session_prefix), SPAN(":"), token);
+        return key_session_name(h, token);
     digest_sha256_hex(token.s, token.len, hex);
-    return join(span_of(h->session_prefix), SPAN(":"), span_of(hex));
+    return key_session_name(h, span_of(hex));
+}
+
+struct key key_user_sessions(const struct house *h, struct span user)
+{
+    return join(span_of(h->prefix), SPAN(":user_sessions:"), user);
+}
+
+struct key key_session_users(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":user_sessions"), SPAN(""));
+}
+
+struct key key_ticket(const struct house *h, struct span digest)
+{
+    return join(span_of(h->prefix), SPAN(":ticket:"), digest);
 }

@@ -25,6 +25,7 @@ struct key key_mailbox(struct span hash);    /* {local_request:HASH}:otp */
 struct key key_updates(struct span hash);    /* channel local_request_updates:HASH */
 #define KEY_REQUEST_LIST "local_requests_list"
 struct key key_owner(const struct house *h, struct span owner); /* P:owner:{owner}: list of the owner's hashes, newest first */
+struct key key_user_requests(const struct house *h, struct span user); /* P:requests:user:{user_id}: likewise of a signed-in user */
 struct key key_watch(const struct house *h);                    /* P:requests:watch: sorted set, HASH by the ms it is due to be looked at */
 struct key key_runs(const struct house *h, struct span slug);   /* P:stats:service:{slug}:runs: list, seconds of recent runs */
 
@@ -50,6 +51,10 @@ struct key key_notifications_task(const struct house *h, struct span id);   /* c
 struct key key_workers(const struct house *h);                          /* P:workers: sorted set, id by last beat (ms) */
 struct key key_limit(const struct house *h, struct span name, struct span who); /* P:limit:{name}:{who} */
 struct key key_session(const struct house *h, struct span token);       /* P:session:{SHA-256 of token, hex} or the token (SESSION_KEYS=plain) */
+struct key key_session_name(const struct house *h, struct span name);   /* the same by its last part */
+struct key key_user_sessions(const struct house *h, struct span user);  /* P:user_sessions:{user_id}: see session_part.h */
+struct key key_session_users(const struct house *h);                    /* P:user_sessions */
+struct key key_ticket(const struct house *h, struct span digest);       /* P:ticket:{SHA-256 of the ticket, hex} */
 enum { SESSION_KEYS_HASHED, SESSION_KEYS_PLAIN }; /* the words of the option SESSION_KEYS, in its order */
 
 #endif

@@ -11,7 +11,7 @@
 #include "core/view.h"
 #include "scripts.h"
 
-enum { RENEW_AFTER_MS = 10000, OWN_REQUESTS = 50, LISTED_REQUESTS = 10000, QUEUE_LOOK = 1000, NEW_WATCH_MS = 15000, READ_AGAIN_MS = 700 };
+enum { RENEW_AFTER_MS = 10000, LISTED_REQUESTS = 10000, QUEUE_LOOK = 1000, NEW_WATCH_MS = 15000, READ_AGAIN_MS = 700 };
 
 /* --- the states --- */
 
@@ -170,9 +170,11 @@ void request_touch(struct app *app, const struct request *rq)
     if (rq->ttl_ms < 0 || rq->ttl_ms > ttl_ms - RENEW_AFTER_MS)
         return;
     struct span hash = span_of(rq->hash);
-    const struct key keys[] = { key_document(hash), key_guard(hash), key_events(hash), key_owner(app->house, rq->guard.owner) };
+    const struct key keys[] = { key_document(hash), key_guard(hash), key_events(hash), key_owner(app->house, rq->guard.owner),
+                                key_user_requests(app->house, rq->guard.user_id) };
+    size_t count = ARRAY_LEN(keys) - (rq->guard.user_id.len > 0 ? 0 : 1);
     redis_use_db(app->redis, app->main_db);
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+    for (size_t i = 0; i < count; i++)
         redis_postf(app->redis, "PEXPIRE %b %lld", keys[i].s, keys[i].len, (long long)ttl_ms);
 }
 
@@ -265,13 +267,15 @@ static int describe(struct app *app, struct birth *b, struct err *err)
 /* Lists that lead to it, in the write that makes it: a request that nobody finds again would be lost as well. */
 static void queue_lists(struct app *app, const struct birth *b)
 {
-    struct key all = { .s = KEY_REQUEST_LIST, .len = sizeof KEY_REQUEST_LIST - 1 }, own = key_owner(app->house, b->n->owner);
+    struct key all = { .s = KEY_REQUEST_LIST, .len = sizeof KEY_REQUEST_LIST - 1 }, own = key_owner(app->house, b->n->owner),
+               user = key_user_requests(app->house, b->n->user_id);
     const struct {
         struct key *key;
         int most;
-    } lists[] = { { &all, LISTED_REQUESTS }, { &own, OWN_REQUESTS } };
+    } lists[] = { { &all, LISTED_REQUESTS }, { &own, REQUEST_LISTED }, { &user, REQUEST_LISTED } };
+    size_t count = ARRAY_LEN(lists) - (b->n->user_id.s ? 0 : 1);
     char most[NUMBER_SIZE], ttl[NUMBER_SIZE];
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct span key = key_span(lists[i].key),
                           args[] = { span_of(b->hash), span_number(most, lists[i].most), span_number(ttl, app->house->request_ttl_s * 1000LL) };
         redis_queue_script(app->redis, &script_request_list, 1, &key, ARRAY_LEN(args), args);
@@ -407,34 +411,85 @@ int request_create(struct app *app, const struct request_new *n, char hash[HASH_
 
 /* --- listing --- */
 
-int request_each_of(struct app *app, struct span owner, void (*fn)(void *ctx, const struct request *rq), void *ctx, struct err *err)
+/* Hashes of a list that are not among those found already; room for two lists. */
+static size_t keep_hashes(const struct reply *list, char hashes[][HASH_SIZE], size_t found)
 {
-    struct key own = key_owner(app->house, owner);
-    char hashes[OWN_REQUESTS][HASH_SIZE];
-    size_t found = 0, count;
-    redis_use_db(app->redis, app->main_db);
-    const struct reply *list = redis_do(app->redis, err, "LRANGE %b 0 %d", own.s, own.len, OWN_REQUESTS - 1), *replies;
-    if (!list)
-        return -1;
-    for (size_t i = 0; i < list->count && found < OWN_REQUESTS; i++) {
+    size_t before = found;
+    for (size_t i = 0; i < list->count && found < before + REQUEST_LISTED; i++) {
         struct span hash = reply_text(&list->item[i]);
-        if (keys_is_hash(hash))
-            memcpy(hashes[found++], hash.s, HASH_SIZE - 1);
+        size_t same = 0;
+        while (same < before && keys_is_hash(hash) && memcmp(hashes[same], hash.s, HASH_LEN) != 0)
+            same++;
+        if (keys_is_hash(hash) && same == before)
+            memcpy(hashes[found++], hash.s, HASH_LEN);
     }
-    for (size_t i = 0; i < found; i++) {
-        hashes[i][HASH_LEN] = '\0';
-        request_queue(app, span_of(hashes[i]));
-    }
-    if (found == 0)
-        return 0;
+    return found;
+}
+
+/* Number of hashes that lead to the owner's requests and to the user's, or -1. */
+static int read_lists(struct app *app, struct span owner, struct span user_id, char hashes[][HASH_SIZE], struct err *err)
+{
+    struct key lists[] = { key_owner(app->house, owner), key_user_requests(app->house, user_id) };
+    size_t wanted = user_id.len > 0 ? 2 : 1, found = 0, count;
+    const struct reply *replies;
+    redis_use_db(app->redis, app->main_db);
+    for (size_t i = 0; i < wanted; i++)
+        redis_queuef(app->redis, "LRANGE %b 0 %d", lists[i].s, lists[i].len, REQUEST_LISTED - 1);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
-    for (size_t i = 0; i < found; i++) {
-        struct request rq;
-        bool foreign;
-        if (request_take(app, span_of(hashes[i]), replies + i * REQUEST_REPLIES, &rq, &foreign, NULL) == 1 &&
-            request_belongs(&rq, owner, (struct span){ NULL, 0 }))
-            fn(ctx, &rq);
+    for (size_t i = 0; i < wanted; i++) {
+        if (redis_reply_ok(&replies[i], err) < 0)
+            return -1;
+        found = keep_hashes(&replies[i], hashes, found);
     }
+    return (int)found;
+}
+
+/* Times of documents are all written alike. */
+static bool is_newer(const struct request *a, const struct request *b)
+{
+    struct span one = a->doc.field[DOC_STARTED], two = b->doc.field[DOC_STARTED];
+    size_t len = one.len < two.len ? one.len : two.len;
+    return len > 0 && memcmp(one.s, two.s, len) > 0;
+}
+
+/* Newest first; those of one moment stay as they stood. */
+static void sort(const struct request *list[], size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = i; k > 0 && is_newer(list[k], list[k - 1]); k--) {
+            const struct request *moved = list[k];
+            list[k] = list[k - 1];
+            list[k - 1] = moved;
+        }
+}
+
+int request_each_of(struct app *app, struct span owner, struct span user_id, void (*fn)(void *ctx, const struct request *rq), void *ctx,
+                    struct err *err)
+{
+    char hashes[2 * REQUEST_LISTED][HASH_SIZE] = { "" };
+    const struct reply *replies;
+    size_t count = 0, kept = 0;
+    int found = read_lists(app, owner, user_id, hashes, err);
+    if (found <= 0)
+        return found;
+    for (int i = 0; i < found; i++)
+        request_queue(app, span_of(hashes[i]));
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    struct request *list = xcalloc((size_t)found, sizeof *list);
+    const struct request *order[2 * REQUEST_LISTED];
+    for (size_t i = 0; i < (size_t)found; i++) {
+        bool foreign;
+        if (request_take(app, span_of(hashes[i]), replies + i * REQUEST_REPLIES, &list[kept], &foreign, NULL) == 1 &&
+            request_belongs(&list[kept], owner, user_id)) {
+            order[kept] = &list[kept];
+            kept++;
+        }
+    }
+    sort(order, kept);
+    for (size_t i = 0; i < kept && i < REQUEST_LISTED; i++)
+        fn(ctx, order[i]);
+    free(list);
     return 0;
 }

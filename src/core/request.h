@@ -102,8 +102,17 @@ struct request_new {
  * 1: made; 0: it was there (a missing job was pushed again); -1: ERR_STATE key reused, ERR_TOO_MANY codes to that number, ERR_FULL, ERR_AWAY. `session` commands
  * queued by the caller on app->redis before this call go along; their replies are dropped. */
 int request_create(struct app *app, const struct request_new *n, char hash[HASH_SIZE], struct err *err);
-/* Newest first; only what still exists and belongs to the owner. fn's request is borrowed for the call. Two round trips. */
-int request_each_of(struct app *app, struct span owner, void (*fn)(void *ctx, const struct request *rq), void *ctx, struct err *err);
+/* Newest first, at most REQUEST_LISTED; only what still exists and belongs to the owner or the signed-in user (absent: none). fn's request
+ * is borrowed for the call. 0 or -1. Two round trips. */
+#define REQUEST_LISTED 50
+int request_each_of(struct app *app, struct span owner, struct span user_id, void (*fn)(void *ctx, const struct request *rq), void *ctx,
+                    struct err *err);
+
+/* --- forgetting, at the wish of whoever made it --- */
+/* Delete it with all that belongs to it; one that has not ended is cancelled first. 1; 0: there is none; -1. */
+int request_forget(struct app *app, struct span hash, struct err *err);
+/* Each that request_each_of lists. How many, or -1 (some may be gone). */
+int request_forget_all(struct app *app, struct span owner, struct span user_id, struct err *err);
 
 /* --- changes --- run 0: unfenced. Results: 1 changed; 0 it was so already (nothing written); -1 with ERR_NOT_FOUND, ERR_FINAL (ended
  * otherwise), ERR_STALE (another run), ERR_STATE (not from here), ERR_AWAY, ERR_FULL. Messages are catalogue keys or text. */

@@ -1,4 +1,4 @@
-/* session.c: who is asking (contract 4.3).
+/* session.c: who is asking (contract 4.3): the cookie, reading, a visitor's session. Users are session_user.c.
  *
  * Signed cookie: v1.OWNER.ISSUED.MAC; OWNER 26 Crockford digits, ISSUED seconds since 1970, MAC over what is before it.
  * Stored: JSON under the token's key. A visitor's idle time is the key's TTL; a user's is told by last_activity. */
@@ -9,9 +9,8 @@
 #include "base/log.h"
 #include "base/rnd.h"
 #include "base/utf8.h"
-#include "core/keys.h"
-#include "core/options.h"
 #include "core/secret.h"
+#include "core/session_part.h"
 #include "scripts.h"
 
 #define COOKIE_VERSION "v1."
@@ -19,20 +18,36 @@
 #define ABOUT_BYTES 200
 #define TOUCH_MS 60000
 
-static int64_t setting_ms(const struct app *app, enum option_id id)
+int64_t session_part_ms(const struct app *app, enum option_id id)
 {
     return settings_int(app->house->settings, id) * 1000;
 }
 
-static struct redis *session_redis(struct app *app)
+struct redis *session_part_redis(struct app *app)
 {
     redis_use_db(app->session_redis, app->session_db);
     return app->session_redis;
 }
 
+void session_part_name(const struct house *h, struct span token, char out[DIGEST_HEX_SIZE])
+{
+    if (h->plain_session_keys && session_part_is_token(token))
+        snprintf(out, DIGEST_HEX_SIZE, "%.*s", (int)token.len, token.s);
+    else
+        digest_sha256_hex(token.s, token.len, out);
+}
+
+bool session_part_over(const struct app *app, int64_t created_ms, int64_t active_ms)
+{
+    int64_t now_ms = clock_ms();
+
+    return (active_ms > 0 && now_ms - active_ms > session_part_ms(app, OPT_SESSION_IDLE)) ||
+           (created_ms > 0 && now_ms - created_ms > session_part_ms(app, OPT_SESSION_TTL));
+}
+
 /* --- the cookie --- */
 
-static bool is_token(struct span s)
+bool session_part_is_token(struct span s)
 {
     return s.len == SESSION_TOKEN_LEN && rnd_is_hex(s.s, s.len);
 }
@@ -84,25 +99,31 @@ int session_cookie(const struct app *app, struct span cookie, struct session *s)
     int64_t issued_s;
 
     *s = (struct session){ .known = false };
-    if (is_token(cookie))
+    if (session_part_is_token(cookie))
         return 1;
     if (cookie.len >= SESSION_COOKIE_MAX || !split(cookie, &body, &owner, &issued_s, &mac) ||
-        clock_ms() - issued_s * 1000 > setting_ms(app, OPT_SESSION_TTL) ||
+        clock_ms() - issued_s * 1000 > session_part_ms(app, OPT_SESSION_TTL) ||
         !secret_verify_hex(app->house->secret, "cookie", body, mac))
         return -1;
     set_owner(s, owner);
     return 0;
 }
 
-void session_fresh(const struct app *app, struct session *s, char cookie[SESSION_COOKIE_MAX])
+void session_part_owner(char out[SESSION_OWNER_LEN + 1])
 {
     uint8_t random[(SESSION_OWNER_LEN * 5 + 7) / 8];
+
+    rnd_bytes(random, sizeof(random));
+    rnd_base32(random, SESSION_OWNER_LEN, out);
+}
+
+void session_fresh(const struct app *app, struct session *s, char cookie[SESSION_COOKIE_MAX])
+{
     char body[64], mac[DIGEST_HEX_SIZE];
     int len;
 
     *s = (struct session){ .known = false };
-    rnd_bytes(random, sizeof(random));
-    rnd_base32(random, SESSION_OWNER_LEN, s->owner);
+    session_part_owner(s->owner);
     len = snprintf(body, sizeof(body), COOKIE_VERSION "%s.%lld", s->owner, (long long)(clock_ms() / 1000));
     secret_sign_hex(app->house->secret, "cookie", (struct span){ body, (size_t)len }, mac);
     snprintf(cookie, SESSION_COOKIE_MAX, "%s.%s", body, mac);
@@ -114,7 +135,7 @@ void session_queue(struct app *app, struct span token)
 {
     const struct key k = key_session(app->house, token);
 
-    redis_queue(session_redis(app), 2, (const struct span[]){ SPAN("GET"), key_span(&k) });
+    redis_queue(session_part_redis(app), 2, (const struct span[]){ SPAN("GET"), key_span(&k) });
 }
 
 enum member { MEMBER_USER, MEMBER_ROLE, MEMBER_OWNER, MEMBER_CREATED, MEMBER_ACTIVE, MEMBERS };
@@ -157,14 +178,34 @@ static void derive_owner(const struct app *app, struct session *s)
     rnd_base32(mac, SESSION_OWNER_LEN, s->owner);
 }
 
-static void post_script(struct app *app, const struct script *script, struct key k, const struct span *more, int count)
+/* Goes out with the next exchange or flush. */
+static void post_script(struct app *app, const struct script *script, int nkeys, const struct span keys[], int nargs,
+                        const struct span args[])
 {
-    struct span argv[8] = { SPAN("EVAL"), { script->body, script->body_len }, SPAN("1"), key_span(&k) };
-    int argc = 4;
+    char digits[NUMBER_SIZE];
+    struct span words[16] = { SPAN("EVAL"), { script->body, script->body_len }, span_number(digits, nkeys) };
 
-    for (int i = 0; i < count; i++)
-        argv[argc++] = more[i];
-    redis_post(session_redis(app), argc, argv);
+    memcpy(words + 3, keys, (size_t)nkeys * sizeof *keys);
+    memcpy(words + 3 + nkeys, args, (size_t)nargs * sizeof *args);
+    redis_post(session_part_redis(app), 3 + nkeys + nargs, words);
+}
+
+/* A user's is counted among theirs, as if it had been made here. */
+static void post_adopt(struct app *app, const struct session *s, struct span text, struct span changed)
+{
+    const struct house *h = app->house;
+    const struct key session = key_session(h, span_of(s->token)), set = key_user_sessions(h, span_of(s->user_id)),
+                     users = key_session_users(h), prefix = key_session_name(h, SPAN(""));
+    char name[DIGEST_HEX_SIZE], ttl[NUMBER_SIZE], idle[NUMBER_SIZE], most[NUMBER_SIZE];
+    bool user = s->user_id[0] != '\0';
+
+    session_part_name(h, span_of(s->token), name);
+    const struct span keys[] = { key_span(&session), key_span(&set), key_span(&users) };
+    const struct span args[] = { text, changed, span_of(name), span_of(s->user_id), key_span(&prefix),
+                                 span_number(ttl, session_part_ms(app, OPT_SESSION_TTL)),
+                                 span_number(idle, session_part_ms(app, OPT_SESSION_IDLE)),
+                                 span_number(most, settings_int(h->settings, OPT_SESSION_MAX_PER_USER)) };
+    post_script(app, &script_session_adopt, user ? 3 : 1, keys, user ? (int)ARRAY_LEN(args) : 2, args);
 }
 
 static void adopt(struct app *app, struct session *s, struct span text)
@@ -174,18 +215,20 @@ static void adopt(struct app *app, struct session *s, struct span text)
 
     derive_owner(app, s);
     snprintf(owner, sizeof(owner), "\"%s\"", s->owner);
-    if (raw_set(&changed, text, &(struct raw_member){ "owner", span_of(owner) }, 1) == 0) {
-        const struct span args[] = { text, { changed.s, changed.len } };
-        post_script(app, &script_session_adopt, key_session(app->house, span_of(s->token)), args, ARRAY_LEN(args));
-    }
+    if (raw_set(&changed, text, &(struct raw_member){ "owner", span_of(owner) }, 1) == 0)
+        post_adopt(app, s, text, (struct span){ changed.s, changed.len });
     str_free(&changed);
 }
 
-static void post_delete(struct app *app, const struct session *s)
+static void post_revoke(struct app *app, const struct session *s)
 {
-    const struct key k = key_session(app->house, span_of(s->token));
+    const struct key session = key_session(app->house, span_of(s->token)),
+                     set = key_user_sessions(app->house, span_of(s->user_id));
+    const struct span keys[] = { key_span(&session), key_span(&set) };
+    char name[DIGEST_HEX_SIZE];
 
-    redis_postf(session_redis(app), "DEL %b", k.s, k.len);
+    session_part_name(app->house, span_of(s->token), name);
+    post_script(app, &script_session_revoke, ARRAY_LEN(keys), keys, 1, &(struct span){ name, strlen(name) });
 }
 
 /* 1: used; 0: none, or of no use. */
@@ -201,8 +244,8 @@ static int fill(struct app *app, struct session *s, struct span text)
     }
     s->created_ms = raw_int(found[MEMBER_CREATED], 0);
     s->active_ms = raw_int(found[MEMBER_ACTIVE], s->created_ms);
-    if (s->user_id[0] && s->active_ms > 0 && clock_ms() - s->active_ms > setting_ms(app, OPT_SESSION_IDLE)) {
-        post_delete(app, s);
+    if (s->user_id[0] && session_part_over(app, s->created_ms, s->active_ms)) {
+        post_revoke(app, s);
         return 0;
     }
     s->known = true;
@@ -237,25 +280,27 @@ int session_take(struct app *app, struct span token, const struct reply replies[
 
 void session_touch(struct app *app, const struct session *s)
 {
-    const int64_t idle_ms = setting_ms(app, OPT_SESSION_IDLE);
+    const int64_t idle_ms = session_part_ms(app, OPT_SESSION_IDLE);
     const int64_t quiet_ms = idle_ms / 2 < TOUCH_MS ? idle_ms / 2 : TOUCH_MS;
     char digits[NUMBER_SIZE];
-    struct span ttl = SPAN("");
+    struct key session;
+    struct span key, ttl = SPAN("");
 
     if (!s->known || clock_ms() - s->active_ms < quiet_ms)
         return;
     if (!s->user_id[0]) /* a visitor's session lives as long as it is used */
         ttl = span_number(digits, idle_ms);
-    post_script(app, &script_session_touch, key_session(app->house, span_of(s->token)), &ttl, 1);
+    session = key_session(app->house, span_of(s->token));
+    key = key_span(&session);
+    post_script(app, &script_session_touch, 1, &key, 1, &ttl);
 }
 
 /* --- storing --- */
 
-static void add_about(struct str *out, const char *name, const char *text)
+void session_part_add_about(struct str *out, const char *text)
 {
     struct str mended = STR_INIT;
 
-    str_addf(out, ",\"%s\":", name);
     if (!text) {
         str_adds(out, "null");
         return;
@@ -265,35 +310,82 @@ static void add_about(struct str *out, const char *name, const char *text)
     str_free(&mended);
 }
 
-void session_store_queue(struct app *app, struct session *s, const struct session_about *about)
+static void add_text(struct str *out, const char *name, struct span text)
 {
-    struct str json = STR_INIT;
+    str_adds(out, name);
+    if (text.s)
+        str_add_json(out, text.s, text.len);
+    else
+        str_adds(out, "null");
+}
+
+void session_part_text(struct str *out, const struct session *s, const struct session_new *n, const struct session_about *about)
+{
+    static const struct session_new nobody;
+
+    if (!n)
+        n = &nobody;
+    add_text(out, "{\"user_id\":", n->user_id);
+    add_text(out, ",\"email\":", n->email);
+    add_text(out, ",\"role\":", n->role);
+    str_addf(out, ",\"owner\":\"%s\",", s->owner);
+    str_addf(out, "\"created_at\":%lld,\"last_activity\":%lld", (long long)s->created_ms, (long long)s->active_ms);
+    str_adds(out, ",\"ip\":");
+    session_part_add_about(out, about ? about->ip : NULL);
+    str_adds(out, ",\"user_agent\":");
+    session_part_add_about(out, about ? about->user_agent : NULL);
+    if (n->metadata.s) {
+        str_adds(out, ",\"metadata\":");
+        str_add_span(out, n->metadata);
+    }
+    str_addc(out, '}');
+}
+
+void session_part_begin(struct session *s)
+{
     uint8_t random[SESSION_TOKEN_LEN / 2];
-    struct key k;
 
     rnd_bytes(random, sizeof(random));
     rnd_hex(random, sizeof(random), s->token);
     s->known = true;
     s->created_ms = s->active_ms = clock_ms();
-    str_addf(&json, "{\"user_id\":null,\"email\":null,\"role\":null,\"owner\":\"%s\",", s->owner);
-    str_addf(&json, "\"created_at\":%lld,\"last_activity\":%lld", (long long)s->created_ms, (long long)s->active_ms);
-    add_about(&json, "ip", about ? about->ip : NULL);
-    add_about(&json, "user_agent", about ? about->user_agent : NULL);
-    str_addc(&json, '}');
+}
+
+void session_store_queue(struct app *app, struct session *s, const struct session_about *about)
+{
+    struct str json = STR_INIT;
+    struct key k;
+
+    session_part_begin(s);
+    session_part_text(&json, s, NULL, about);
     k = key_session(app->house, span_of(s->token));
-    redis_queuef(session_redis(app), "SET %b %b PX %lld", k.s, k.len, json.s, json.len,
-                 (long long)setting_ms(app, OPT_SESSION_IDLE));
+    redis_queuef(session_part_redis(app), "SET %b %b PX %lld", k.s, k.len, json.s, json.len,
+                 (long long)session_part_ms(app, OPT_SESSION_IDLE));
     str_free(&json);
 }
 
 /* --- forms --- */
 
+#define CSRF_TEXT_SIZE (SESSION_OWNER_LEN + 1 + SESSION_TOKEN_LEN + 1)
+
+static struct span csrf_text(const struct session *s, char out[CSRF_TEXT_SIZE])
+{
+    bool user = s->user_id[0] != '\0';
+    int len = snprintf(out, CSRF_TEXT_SIZE, "%s%s%s", s->owner, user ? "." : "", user ? s->token : "");
+
+    return (struct span){ out, (size_t)len };
+}
+
 void session_csrf(const struct app *app, const struct session *s, char out[65])
 {
-    secret_sign_hex(app->house->secret, "csrf", span_of(s->owner), out);
+    char text[CSRF_TEXT_SIZE];
+
+    secret_sign_hex(app->house->secret, "csrf", csrf_text(s, text), out);
 }
 
 bool session_csrf_ok(const struct app *app, const struct session *s, struct span token)
 {
-    return secret_verify_hex(app->house->secret, "csrf", span_of(s->owner), token);
+    char text[CSRF_TEXT_SIZE];
+
+    return secret_verify_hex(app->house->secret, "csrf", csrf_text(s, text), token);
 }

@@ -2,8 +2,8 @@
  * function:
  *
  *   from here? (only /api/internal) -> find the route -> a program's token -> not too much waiting? -> who asks, the
- *   request, and is it too often? (one round trip for all three) -> read the body -> a newcomer's cookie -> is it theirs?
- *   -> from a page of ours? -> CSRF -> is the service open? -> function
+ *   request, and is it too often? (one round trip for all three) -> read the body -> a newcomer's cookie -> signed in?
+ *   -> is it theirs? -> from a page of ours? -> CSRF -> is the service open? -> function
  *
  * Whatever says no ends in the same place: the error page, or problem+json. Of the requests that a thread is handed at
  * once, those that only look (ROUTE_LOOKS) share the one round trip; then the others follow, one after the other. */
@@ -186,6 +186,11 @@ static enum problem welcome(struct exchange *x)
     return PROBLEM_NONE;
 }
 
+static enum problem is_signed_in(struct exchange *x)
+{
+    return !demands(x, DEMAND_USER) || visitor_is_user(x) ? PROBLEM_NONE : exchange_say(x, PROBLEM_FORBIDDEN, "account.needed");
+}
+
 static enum problem is_theirs(struct exchange *x)
 {
     if (!demands(x, DEMAND_REQUEST))
@@ -233,10 +238,16 @@ static enum problem is_open(struct exchange *x)
     return demands(x, DEMAND_OPEN) && dispatch_closed(x, x->service, &x->said) ? PROBLEM_CLOSED : PROBLEM_NONE;
 }
 
+/* A page that loads itself again (page_progress.c) is not asked for by anybody. */
+static bool asked_by_person(const struct exchange *x)
+{
+    return demands(x, DEMAND_PERSON) && !(x->method == METHOD_GET && span_is(form_get(&x->query, "auto"), "1"));
+}
+
 /* Posted before the function, whose exchange takes it along, or sent when the answer is on its way. */
 static enum problem touch(struct exchange *x)
 {
-    if (x->session.known && (x->session.user_id[0] == '\0' || demands(x, DEMAND_PERSON)))
+    if (x->session.known && (x->session.user_id[0] == '\0' || asked_by_person(x)))
         session_touch(&x->seat->app, &x->session);
     if (x->has_request)
         request_touch(&x->seat->app, &x->request);
@@ -256,7 +267,7 @@ static enum problem run(struct exchange *x, step *const steps[], size_t count)
 
 static step *const finding[] = { is_from_here, find_route };
 static step *const looking[] = { token_holds, look_and_read };
-static step *const doing[] = { welcome, is_theirs, is_from_our_page, csrf_holds, is_open, touch };
+static step *const doing[] = { welcome, is_signed_in, is_theirs, is_from_our_page, csrf_holds, is_open, touch };
 
 /* --- the answer --- */
 

@@ -19,6 +19,7 @@ static const struct span param_names[PARAMS] = {
     [PARAM_HOST] = SPAN_INIT("HTTP_HOST"),
     [PARAM_FETCH_SITE] = SPAN_INIT("HTTP_SEC_FETCH_SITE"),
     [PARAM_AUTHORIZATION] = SPAN_INIT("HTTP_AUTHORIZATION"),
+    [PARAM_SESSION] = SPAN_INIT("HTTP_PEYGIR_SESSION"),
 };
 
 static const struct {

@@ -15,7 +15,8 @@
  *   lang, dir            "fa", "rtl"
  *   title                of the page, without the site's name; begins with t.title.error when a form has mistakes
  *   page                 name of the template: "form", for a class of the body
- *   at_home, at_requests whether this is that page (aria-current)
+ *   at_home, at_requests, at_account whether this is that page (aria-current)
+ *   is_user              signed in by the host site
  *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: no form
  *   languages[]          code, name (in itself), dir, url (this page in that language), current
  *   refresh_s          N loaded again after so many seconds (a Refresh header does it already); null
@@ -80,10 +81,18 @@
  *   error                null, or: code, message P, retryable
  *   advice               failed or cancelled: what to do now
  *   again_url            the form with the same values; new_url: the empty form
+ *   delete_url           POST with _token
  *
  * requests
  *   requests[]           hash, title, url (where it belongs now), status, status_text, message P, started_at,
- *                        is_final, is_completed, is_failed, is_cancelled, needs_code
+ *                        is_final, is_completed, is_failed, is_cancelled, needs_code, delete_url
+ *   has_requests         whether the list holds any
+ *   is_deleted           something was deleted just now
+ *
+ * account
+ *   who                P e-mail address or id of the user
+ *   devices[]            id, device P, address P (null), used_at, made_at (null), is_this
+ *   has_others           there are more than this one
  *
  * error                  every other answer that is not what was asked for
  *   status N, status_number ("404" in the language's digits), name ("not_found"), heading, text
@@ -93,13 +102,14 @@
  * Catalogue keys that the C code of src/web uses itself (values in braces are filled in):
  *   site.name, language.name
  *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service},
- *     title.result {service}, title.requests, title.error
+ *     title.result {service}, title.requests, title.account, title.error
  *   status.pending .processing .otp_required .otp_verifying .completed .failed .cancelled;  step.done .current .waiting
  *   progress.percent {percent}, progress.queue {position}, progress.queue_beyond
  *   form.submit, form.confirm {field}, form.notice_away, form.notice_csrf
  *   otp.message {length}, otp.attempts {count}, otp.error_form {length}, otp.error_state, otp.error_expired,
  *     otp.error_tries, otp.error_cooldown {time}, otp.error_resends
  *   result.advice_retry, result.advice_new, result.advice_cancelled, result.money {amount}, result.yes, result.no
+ *   account.device {browser} {system}, account.device_unknown, account.needed, account.link_gone
  *   link.progress, link.otp, link.result, link.form
  *   http.NAME.title and http.NAME.text for the names of problem.c: bad_request forbidden not_found method conflict
  *     gone too_large media_type invalid too_many internal away full busy unauthorized closed; http.retry {time}

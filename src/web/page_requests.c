@@ -1,4 +1,4 @@
-/* page_requests.c: the visitor's own requests, to come back to. */
+/* page_requests.c: the visitor's own requests, to come back to, and to delete. */
 #include "web/page.h"
 
 #include "core/locale.h"
@@ -43,6 +43,9 @@ static void add_item(void *ctx, const struct request *rq)
     str_reset(&x->scratch);
     view_add_place(&x->scratch, rq);
     page_text(item, "url", x->scratch.s);
+    str_reset(&x->scratch);
+    str_addf(&x->scratch, "/services/%s/delete/%s", service->slug, rq->hash);
+    page_text(item, "delete_url", x->scratch.s);
     add_state(x, item, rq->status);
     page_message(x, item, document_value(&rq->doc, DOC_MESSAGE));
     started = page_raw(x, document_value(&rq->doc, DOC_STARTED));
@@ -56,10 +59,35 @@ enum problem page_requests(struct exchange *x)
     struct listing listing = { x, page_list(data, "requests") };
     struct span owner = span_of(x->session.owner);
 
-    if (x->session.known && request_each_of(&x->seat->app, owner, add_item, &listing, &x->err) < 0) {
+    if (x->session.known && request_each_of(&x->seat->app, owner, span_of(x->session.user_id), add_item, &listing, &x->err) < 0) {
         json_object_put(data);
         return exchange_fail(x);
     }
+    page_flag(data, "has_requests", json_object_array_length(listing.list) > 0);
+    page_flag(data, "is_deleted", span_is(form_get(&x->query, "deleted"), "1"));
     page_answer(x, 200, "requests", locale_text(x->locale, "title.requests"), data);
+    return PROBLEM_NONE;
+}
+
+/* --- deleting --- */
+
+#define AFTERWARDS SPAN("/requests?deleted=1")
+
+/* One that is gone meanwhile is what was wanted. */
+enum problem page_delete(struct exchange *x)
+{
+    x->has_request = false; /* what it borrowed ends with the next exchange */
+    if (request_forget(&x->seat->app, x->hash, &x->err) < 0)
+        return exchange_fail(x);
+    page_redirect(x, AFTERWARDS);
+    return PROBLEM_NONE;
+}
+
+enum problem page_delete_all(struct exchange *x)
+{
+    if (x->session.known &&
+        request_forget_all(&x->seat->app, span_of(x->session.owner), span_of(x->session.user_id), &x->err) < 0)
+        return exchange_fail(x);
+    page_redirect(x, AFTERWARDS);
     return PROBLEM_NONE;
 }

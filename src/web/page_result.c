@@ -255,6 +255,9 @@ static void add_links(struct exchange *x, struct json_object *data)
     page_text(data, "new_url", x->scratch.s);
     str_addf(&x->scratch, "?again=%s", x->request.hash);
     page_text(data, "again_url", x->scratch.s);
+    str_reset(&x->scratch);
+    str_addf(&x->scratch, "/services/%s/delete/%s", x->service->slug, x->request.hash);
+    page_text(data, "delete_url", x->scratch.s);
 }
 
 enum problem page_result(struct exchange *x)

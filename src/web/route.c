@@ -8,6 +8,7 @@
 #define ACT (LOOK | DEMAND_CSRF | DEMAND_PERSON)
 /* What programs of the house do. */
 #define PROGRAM (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE) | DEMAND_TOKEN(TOKEN_BOT))
+#define SITE (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE))
 
 const struct route routes[] = {
     { METHOD_GET, "/", page_home, 0, LIMIT_READ, NULL },
@@ -21,6 +22,14 @@ const struct route routes[] = {
     { METHOD_POST, "/services/{service}/resend-otp/{hash}", page_otp_resend, ACT, LIMIT_RESEND, NULL },
     { METHOD_GET, "/services/{service}/result/{hash}", page_result, LOOK | DEMAND_PERSON, LIMIT_READ, NULL },
     { METHOD_GET, "/requests", page_requests, DEMAND_SESSION | DEMAND_PERSON, LIMIT_READ, NULL },
+    { METHOD_POST, "/services/{service}/delete/{hash}", page_delete, ACT, LIMIT_CANCEL, NULL },
+    { METHOD_POST, "/requests/delete", page_delete_all, SEND, LIMIT_CANCEL, NULL },
+
+    { METHOD_GET, "/enter", page_enter, DEMAND_SESSION, LIMIT_SIGN_IN, NULL },
+    { METHOD_GET, "/account/sessions", page_account, DEMAND_SESSION | DEMAND_USER | DEMAND_PERSON, LIMIT_READ, NULL },
+    { METHOD_POST, "/account/sessions/revoke", page_account_revoke, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
+    { METHOD_POST, "/account/sessions/revoke-others", page_account_revoke_others, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
+    { METHOD_POST, "/account/sign-out", page_account_sign_out, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, LIMIT_READ, NULL },
     { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, LIMIT_SUBMIT, NULL },
@@ -34,7 +43,10 @@ const struct route routes[] = {
     { METHOD_GET, "/api/internal/jobs/{id}", api_job_view, PROGRAM, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/jobs/{id}/cancel", api_job_cancel, PROGRAM, LIMIT_NONE, NULL },
 
-    { METHOD_POST, "/api/internal/limits/{id}", api_limit_count, ROUTE_API | DEMAND_TOKEN(TOKEN_SITE), LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/limits/{id}", api_limit_count, SITE, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/sessions", api_sessions_create, SITE, LIMIT_NONE, NULL },
+    { METHOD_GET, "/api/internal/sessions/current", api_session_current, SITE, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/sessions/revoke", api_sessions_revoke, SITE, LIMIT_NONE, NULL },
 
     { METHOD_GET, "/healthz", api_healthz, ROUTE_API | ROUTE_ALWAYS, LIMIT_NONE, NULL },
     { METHOD_GET, "/readyz", api_readyz, ROUTE_API | ROUTE_ALWAYS, LIMIT_NONE, NULL },

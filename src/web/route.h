@@ -21,6 +21,7 @@ enum route_flags {
     ROUTE_ALWAYS = 128,  /* answered also when too much is waiting */
     ROUTE_LOOKS = 512,   /* GET with DEMAND_REQUEST whose function asks Redis nothing: several share a round trip */
     DEMAND_OPEN = 256,   /* {service} is not closed. Not with DEMAND_REQUEST: requests already made go on */
+    DEMAND_USER = 1 << 14, /* signed in by the host site */
 };
 /* A bearer token of this role; of any of them, when there are several. Such routes know no cookies, and so no session and no
  * CSRF. */
@@ -67,6 +68,13 @@ enum problem page_otp_submit(struct exchange *x);
 enum problem page_otp_resend(struct exchange *x);
 enum problem page_result(struct exchange *x);
 enum problem page_requests(struct exchange *x);
+enum problem page_delete(struct exchange *x);
+enum problem page_delete_all(struct exchange *x);
+enum problem page_enter(struct exchange *x);
+enum problem page_account(struct exchange *x);
+enum problem page_account_revoke(struct exchange *x);
+enum problem page_account_revoke_others(struct exchange *x);
+enum problem page_account_sign_out(struct exchange *x);
 enum problem api_services(struct exchange *x);
 enum problem api_request_create(struct exchange *x);
 enum problem api_request_status(struct exchange *x);
@@ -78,6 +86,9 @@ enum problem api_jobs_create(struct exchange *x);
 enum problem api_job_view(struct exchange *x);
 enum problem api_job_cancel(struct exchange *x);
 enum problem api_limit_count(struct exchange *x);
+enum problem api_sessions_create(struct exchange *x);
+enum problem api_session_current(struct exchange *x);
+enum problem api_sessions_revoke(struct exchange *x);
 enum problem api_healthz(struct exchange *x);
 enum problem api_readyz(struct exchange *x);
 enum problem api_metrics(struct exchange *x);

@@ -63,6 +63,19 @@ void visitor_remember(struct exchange *x)
     set_session_cookie(x, x->session.token);
 }
 
+void visitor_forget(struct exchange *x)
+{
+    x->session = (struct session){ .known = false };
+    x->has_owner = false;
+    str_addf(&x->headers, "Set-Cookie: %s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s\r\n", cookie_name(x),
+             x->https ? "; Secure" : "");
+}
+
+bool visitor_is_user(const struct exchange *x)
+{
+    return x->session.known && x->session.user_id[0] != '\0';
+}
+
 static bool is_token(struct span s)
 {
     return s.len == 64 && strspn(s.s, "0123456789abcdef") >= 64;

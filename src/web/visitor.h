@@ -14,6 +14,10 @@ struct span visitor_cookie(const struct exchange *x);
 void visitor_welcome(struct exchange *x);
 /* The session has become a stored one: hand its token over. */
 void visitor_remember(struct exchange *x);
+/* The session has ended: the browser forgets its cookie. */
+void visitor_forget(struct exchange *x);
+/* Is it a user whom the host site has signed in? */
+bool visitor_is_user(const struct exchange *x);
 /* The token that forms and scripts send back, as 64 hex digits; NULL when the visitor is not known. When only Redis
  * is missing to know the visitor, it is the one that the form just brought, so that the form can be sent again.
  * Valid until the next call. */

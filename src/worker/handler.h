@@ -69,6 +69,7 @@ struct handler {
 extern const struct handler handler_http;
 extern const struct handler handler_exec;
 extern const struct handler handler_notify;
+extern const struct handler handler_maintenance;
 extern const struct handler handler_none; /* does nothing and succeeds: to measure with, and to mark a point */
 
 /* By name; NULL: there is none. */

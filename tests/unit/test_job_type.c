@@ -114,6 +114,7 @@ static void handlers_are_those_of_the_table(void **state)
 {
     static const char *const texts[] = { "{\"handler\":\"http\"}", "{\"handler\":\"exec\",\"command\":[\"true\"]}",
                                          "{\"handler\":\"notify\"}", "{\"handler\":\"none\"}" };
+    const size_t last = ARRAY_LEN(texts); /* maintenance, which only types of certain names may have */
     struct job_types *types;
 
     (void)state;
@@ -122,7 +123,8 @@ static void handlers_are_those_of_the_table(void **state)
         assert_string_equal(find(types, "x")->handler, job_handlers[i]);
         job_types_free(types);
     }
-    assert_null(job_handlers[ARRAY_LEN(texts)]);
+    assert_string_equal(job_handlers[last], "maintenance");
+    assert_null(job_handlers[last + 1]);
 }
 
 /* Long, for it is the table of the mistakes. */
@@ -140,7 +142,8 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
         { "{}", "x.json: handler: is missing." },
         { "{\"handler\":\"\"}", "x.json: handler: is empty." },
         { "{\"handler\":7}", "x.json: handler: must be a text in double quotes." },
-        { "{\"handler\":\"fetch\"}", "x.json: handler: unknown value \"fetch\"; known are: http, exec, notify, none." },
+        { "{\"handler\":\"fetch\"}", "x.json: handler: unknown value \"fetch\"; known are: http, exec, notify, none, maintenance." },
+        { "{\"handler\":\"maintenance\"}", "x.json: handler: maintenance is only for the types that Peygir brings along, not for x." },
         { "{\"handler\":\"http\",\"handler\":\"http\"}", "x.json: " },
         { HTTP("\"quene\":\"a\""), "x.json: quene: is not known here; known are: title, handler, path, command," },
         { HTTP("\"title\":{\"farsi\":\"a\"}"), "x.json: title.farsi: is no language code" },

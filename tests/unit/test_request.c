@@ -10,6 +10,8 @@
 
 #include <pthread.h>
 
+#define NOBODY ((struct span){ NULL, 0 })
+
 static struct err err;
 
 static void expect_field(struct span hash, enum document_field field, const char *json)
@@ -194,10 +196,10 @@ static void an_owner_finds_the_requests_newest_first(void **state)
     house_request("k2", newest);
     snprintf(expected, sizeof expected, "%s %s ", newest, oldest);
     struct str seen = STR_INIT;
-    assert_int_equal(request_each_of(house_app(), HOUSE_OWNER, add_hash, &seen, &err), 0);
+    assert_int_equal(request_each_of(house_app(), HOUSE_OWNER, NOBODY, add_hash, &seen, &err), 0);
     assert_string_equal(seen.s, expected);
     str_reset(&seen);
-    assert_int_equal(request_each_of(house_app(), SPAN("ZZZZZZZZZZZZZZZZZZZZZZZZZZ"), add_hash, &seen, &err), 0);
+    assert_int_equal(request_each_of(house_app(), SPAN("ZZZZZZZZZZZZZZZZZZZZZZZZZZ"), NOBODY, add_hash, &seen, &err), 0);
     assert_int_equal(seen.len, 0);
     str_free(&seen);
 }
