@@ -301,7 +301,7 @@ static void one_wrong_file_refuses_the_directory(void **state)
     assert_non_null(strstr(err.text, "/nowhere"));
 }
 
-static void what_ships_is_right_and_runs_nothing_by_the_clock(void **state)
+static void what_ships_is_right_and_runs_only_maintenance_by_the_clock(void **state)
 {
     static const char *const examples[] = { "update_statuses", "select_winners", "refresh_cache" };
     struct err err = ERR_INIT;
@@ -317,7 +317,8 @@ static void what_ships_is_right_and_runs_nothing_by_the_clock(void **state)
     assert_string_equal(t->path, "/api/jobs/default");
     assert_true(t->tries == 0 && t->timeout_s == 0 && t->priority < 0 && backoff_ms(&t->backoff, 1) == -1);
     for (size_t i = 0; i < job_types_count(types); i++)
-        assert_null(job_types_at(types, i)->schedule);
+        assert_true(!job_types_at(types, i)->schedule || strcmp(job_types_at(types, i)->handler, "maintenance") == 0);
+    assert_string_equal(find(types, "cleanup_expired_sessions")->schedule->line, "23 * * * *");
     job_types_free(types);
     for (size_t i = 0; i < ARRAY_LEN(examples); i++) {
         snprintf(name, sizeof(name), "etc/jobs/examples/%s.json", examples[i]);
@@ -454,7 +455,7 @@ int main(void)
         IN_FILES(types_are_in_order_of_name_and_found_by_it),
         IN_FILES(a_directory_without_default_is_refused),
         IN_FILES(one_wrong_file_refuses_the_directory),
-        cmocka_unit_test(what_ships_is_right_and_runs_nothing_by_the_clock),
+        cmocka_unit_test(what_ships_is_right_and_runs_only_maintenance_by_the_clock),
         cmocka_unit_test(the_last_wait_of_a_list_counts_for_all_that_follow),
         cmocka_unit_test(exponential_waits_double_up_to_the_cap_and_are_spread),
         cmocka_unit_test(waits_in_a_field_are_numbers_with_commas),
