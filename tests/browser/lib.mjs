@@ -27,6 +27,7 @@ export const MOBILE = '09121234567';
 export const NATIONAL_CODE = '0499370899';
 export const HANGS = 'file-hang';
 export const CODE = '12345';
+const HOSTILE_AGENT = '<script>alert(1)</script> Firefox/128.0 "\'&';
 
 // --- words ---
 
@@ -89,6 +90,18 @@ export class House {
     } finally {
       this.peygir.kill(name, 'SIGCONT');
     }
+  }
+
+  // The link by which the host site lets a user in, to the page of devices.
+  async signIn(user_id) {
+    this.site ??= (await this.peygir.cliJson('token', 'create', '--role', 'site', 'site')).token;
+    const answer = await fetch(`${this.peygir.base}/api/internal/sessions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.site}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ user_id, email: 'sara@example.org', next: '/account/sessions' }),
+    });
+    assert.equal(answer.status, 201);
+    return (await answer.json()).enter_url;
   }
 
   // What a bot does that knows only Redis: read the document, change fields, write it back, publish.
@@ -372,6 +385,7 @@ export async function everyPage(person, look) {
     await go('requests', '/requests');
   });
   await errorPages(person, made, look, go);
+  await accountPages(person, look, go);
 }
 
 // One request for every state a page can show.
@@ -428,6 +442,21 @@ async function errorPages(person, made, look, go) {
   });
   await person.peygir.ready();
   await person.act(made.hanging, 'cancel');
+}
+
+// Signed in on two devices; at the end everything is deleted.
+async function accountPages(person, look, go) {
+  await go('error-403-account', '/account/sessions');
+  const link = await person.house.signIn('sara');
+  await fetch(new URL(await person.house.signIn('sara'), person.peygir.base), { redirect: 'manual', headers: { 'user-agent': HOSTILE_AGENT } });
+  await go('account', link);
+  await go('error-410', link);
+  await go('requests-signed-in', '/requests');
+  await person.page.locator('main > details > summary').click();
+  await look('requests-delete-all');
+  await person.page.locator('form[action="/requests/delete"] button').click();
+  await person.page.getByText(person.words('requests.deleted')).waitFor();
+  await look('requests-deleted');
 }
 
 // Forms with a token that is not theirs.
