@@ -191,10 +191,18 @@ void change_leg(struct change *c, const struct request *rq, const char *suffix, 
     str_addf(&id, "%s.%s", rq->hash, suffix);
     if (n > 0)
         str_add_int(&id, n);
-    struct span kept = keep_str(c, &id);
+    struct span kept = keep_str(c, &id), service = { NULL, 0 };
+    if (call) { /* a call on the side may outlive its request (request_begin) */
+        struct str payload = STR_INIT;
+        str_adds(&payload, "{\"service\":");
+        str_add_span(&payload, document_value(&rq->doc, DOC_SERVICE));
+        str_addc(&payload, '}');
+        service = keep_str(c, &payload);
+    }
     c->leg = (struct job_new){ .id = kept.s,
                                .type = "service",
                                .request_hash = rq->hash,
+                               .payload = service.s,
                                .call = call,
                                .code = call ? 0 : n,
                                .run = rq->guard.run };
@@ -291,6 +299,10 @@ static size_t add_leg(const struct save *s, struct span args[], struct leg_args 
     if (leg->call) {
         args[n++] = SPAN("call");
         args[n++] = span_of(leg->call);
+    }
+    if (leg->payload) {
+        args[n++] = SPAN("payload");
+        args[n++] = span_of(leg->payload);
     }
     if (user.len > 0) {
         args[n++] = SPAN("user_id");

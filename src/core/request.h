@@ -133,7 +133,7 @@ int request_reopen(struct app *app, struct span hash, int64_t run, struct err *e
 enum request_begin {
     BEGIN_CALL,      /* call the bot with *body */
     BEGIN_ENDED,     /* the request is final: end the job likewise, without a call */
-    BEGIN_GONE,      /* expired: end the job cancelled, reason `expired` */
+    BEGIN_GONE,      /* expired: end the job cancelled, reason `expired` (a call on the side that tells of a cancellation is made all the same) */
     BEGIN_NOTHING    /* nothing to do for this leg (its code was lost or judged): end the job completed */
 };
 /* Take a request up under the run of `job`: pending becomes processing; a leg takes its code from the mailbox, once.

@@ -3,7 +3,7 @@
 
 #include "scripts.h"
 
-enum { LEGS_MAX = 24, LEG_ID_SIZE = HASH_SIZE + 32, OWNER_SIZE = 160 };
+enum { LEG_FAREWELL = 1, LEGS_MAX = 24, LEG_ID_SIZE = HASH_SIZE + 32, OWNER_SIZE = 160 };
 
 /* What is left to know when the request has ended. */
 struct forgotten {
@@ -41,13 +41,14 @@ static int look(struct app *app, struct span hash, struct forgotten *f, struct e
     return 1;
 }
 
-/* A job that waits for nothing any more leaves its queue; one that runs is stopped. */
+/* A job that waits for nothing any more leaves its queue; one that runs is stopped. But the bot is still told that the request was
+ * cancelled: that job, which holds nothing of the request but its hash, goes on. */
 static int end_jobs(struct app *app, const struct forgotten *f, struct err *err)
 {
     struct err local = ERR_INIT;
 
     for (size_t i = 0; i < f->legs; i++)
-        if (job_cancel(app, NULL, f->leg[i], &local) < 0 && local.kind != ERR_NOT_FOUND) {
+        if (i != LEG_FAREWELL && job_cancel(app, NULL, f->leg[i], &local) < 0 && local.kind != ERR_NOT_FOUND) {
             if (err)
                 *err = local;
             return -1;
@@ -83,7 +84,7 @@ static int delete(struct app *app, const struct forgotten *f, struct err *err)
     return (int)reply_int(&replies[0], 0);
 }
 
-/* One that goes on is cancelled first, which ends its call. */
+/* One that goes on is cancelled first, so that its call ends and its bot hears of it. */
 int request_forget(struct app *app, struct span hash, struct err *err)
 {
     struct forgotten f;

@@ -111,6 +111,21 @@ static int report_lost(struct app *app, struct span hash, struct begin *b, struc
     return otp_lost(app, service, hash, 0, err) < 0 ? -1 : 0;
 }
 
+/* A bot is told of a cancellation also when the request was deleted right afterwards. */
+static bool begin_farewell(const struct job *job, struct str *slug, struct str *body)
+{
+    if (!job->call || strcmp(job->call, "cancel") != 0 || !job->payload)
+        return false;
+    str_reset(slug);
+    if (!raw_string(raw_get(span_of(job->payload), "service"), slug))
+        return false;
+    str_reset(body);
+    str_adds(body, "{\"requestHash\":");
+    str_add_json(body, job->request_hash, strlen(job->request_hash));
+    str_adds(body, ",\"otpData\":null}");
+    return true;
+}
+
 int request_begin(struct app *app, const struct job *job, enum request_begin *what, enum request_status *status, struct str *slug, struct str *body,
                   struct err *err)
 {
@@ -119,7 +134,7 @@ int request_begin(struct app *app, const struct job *job, enum request_begin *wh
     struct err local = ERR_INIT;
     int result = change_make(app, hash, 0, decide_begin, &b, &local);
     if (result < 0 && local.kind == ERR_NOT_FOUND) {
-        b.what = BEGIN_GONE;
+        b.what = begin_farewell(job, slug, body) ? BEGIN_CALL : BEGIN_GONE;
         result = 0;
     } else if (result >= 0 && job->code > 0 && !job->call) {
         if (b.lost || (b.what == BEGIN_CALL && put_code(&b) < 0))

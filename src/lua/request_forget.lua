@@ -25,7 +25,7 @@ for i = 6, #ARGV do
     call('DEL', data)
     call('ZREM', KEYS[9], ARGV[i])
   elseif had then
-    call('HDEL', data, 'payload', 'user_id', 'result', 'history')
+    call('HDEL', data, 'user_id', 'result', 'history')
   end
 end
 call('PUBLISH', ARGV[2], ARGV[3])

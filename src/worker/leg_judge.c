@@ -204,8 +204,9 @@ static int take_resent(struct app *app, struct leg *leg, const struct answer *an
 {
     const struct otp_ask ask = { answer->handle, answer->expiry_s, answer->length, said(answer) };
     struct request rq;
-    if (request_read(app, leg_hash(leg), &rq, err) < 0)
-        return leg_refused(app, leg, err);
+    int found = request_read(app, leg_hash(leg), &rq, err);
+    if (found <= 0)
+        return found < 0 ? leg_refused(app, leg, err) : leg_ends(leg, JOB_COMPLETED, NULL);
     const struct service *service = services_find(app->house->services, request_slug(&rq));
     int done = otp_resent(app, service, leg_hash(leg), &ask, err);
     if (done < 0 && err->kind != ERR_FINAL && err->kind != ERR_NOT_FOUND)

@@ -22,7 +22,7 @@ for (const javascript of [true, false]) {
         await page.goto(await house.signIn('keeper'));
         await page.getByRole('heading', { name: person.words('account.heading') }).waitFor();
         assert.equal(page.url(), `${person.peygir.base}/account/sessions`);
-        assert.equal(await page.locator('main h2 bdi').getAttribute('dir'), language === 'fa' ? 'rtl' : 'ltr', 'names of programs turn the sentence round');
+        assert.equal(await page.locator('main h2 bdi').first().getAttribute('dir'), language === 'fa' ? 'rtl' : 'ltr', 'names of programs turn the sentence round');
         await saveScreenshot(page, `account-${language}`);
         await page.getByRole('link', { name: person.words('nav.requests'), exact: true }).click();
         await page.getByText(hash).waitFor();

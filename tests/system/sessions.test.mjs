@@ -444,7 +444,7 @@ describe('Deleting at once', () => {
     assert.equal((await person.get(`/api/local-requests/${hash}/status`)).status, 404);
   });
 
-  test('one that is carried out is cancelled first, and its call ends', async () => {
+  test('one that is carried out is cancelled first: its call ends, and its bot is told', async () => {
     const person = peygir.visitor();
     const hash = await person.request(OCR, HANGING);
     await peygir.status(hash, 'processing');
@@ -452,8 +452,10 @@ describe('Deleting at once', () => {
     assert.equal(answer.status, 303);
     assert.equal(await peygir.document(hash), null);
     await waitFor(async () => (await peygir.redis.zscore('peygir:task:active', hash)) === null, { what: 'the run to end' });
-    await peygir.redis.del(`{local_request:${hash}}:otp`); // a word for the bot, which goes by itself within a minute
-    assert.deepEqual(await traces(hash), []);
+    await waitFor(async () => (await peygir.redis.hget(`peygir:task:data:${hash}.cancel`, 'status')) === 'completed', { what: 'the bot to be told' });
+    const left = await traces(hash);
+    assert.deepEqual(left.map((line) => line.split(' ')[0]).sort(), [`peygir:task:data:${hash}.cancel`, `{local_request:${hash}}:otp`], 'what was said to the bot, which goes by itself');
+    assert.equal(left.some((line) => line.includes(HANGING.file_id)), false);
   });
 
   test('all requests of a visitor go, nobody else’s', async () => {
