@@ -156,12 +156,13 @@ int request_read(struct app *app, struct span hash, struct request *rq, struct e
     return err_set(err, ERR_FULL, "request %.*s is being rewritten faster than it can be read; try again", (int)hash.len, hash.s);
 }
 
+/* What a user asked for is the user's alone: an owner id goes over at sign-in, and somebody may have kept the cookie it came from. */
 bool request_belongs(const struct request *rq, struct span owner, struct span user_id)
 {
-    if (user_id.s && user_id.len > 0 && rq->guard.user_id.len > 0)
-        if (span_eq(rq->guard.user_id, user_id))
-            return true;
-    return owner.len > 0 && rq->guard.owner.len > 0 && span_eq(rq->guard.owner, owner);
+    const struct guard *guard = &rq->guard;
+    if (guard->user_id.len > 0)
+        return user_id.len > 0 && span_eq(guard->user_id, user_id);
+    return owner.len > 0 && guard->owner.len > 0 && span_eq(guard->owner, owner);
 }
 
 void request_touch(struct app *app, const struct request *rq)

@@ -84,7 +84,7 @@ int request_adopt(struct app *app, struct span hash, struct err *err);
 struct span request_slug(const struct request *rq);
 /* Its service's definition; NULL when there is none (any more), or the program has loaded none. */
 const struct service *request_service(const struct app *app, const struct request *rq);
-/* Is it theirs? By the guard: the owner id, or the signed-in user. */
+/* Is it theirs? By the guard: the signed-in user that made it; one that a visitor made, the owner id. */
 bool request_belongs(const struct request *rq, struct span owner, struct span user_id);
 /* Post (not awaited) a renewal of its TTL, when at least 10 s of it are gone. For a look of its owner. */
 void request_touch(struct app *app, const struct request *rq);

@@ -73,12 +73,12 @@ int session_check(const struct session_new *n, struct err *err);
  * (ERR_INVALID, ERR_FULL, ERR_AWAY). One round trip. */
 int session_create(struct app *app, const struct session_new *n, char token[SESSION_TOKEN_LEN + 1], char ticket[SESSION_TICKET_LEN + 1],
                    struct err *err);
-/* A link is followed: its session's token and where it leads. 1; 0: no such ticket, or it was used, or its time is over; -1. */
-int session_ticket_take(struct app *app, struct span ticket, char token[SESSION_TOKEN_LEN + 1], struct str *next, struct err *err);
-/* The browser that was `before` (owner "" : nobody) takes over the session of `token`: its owner id goes over, unless it was another
- * user's, so that what it asked for before stays its own; its earlier session ends. 1: *s is who it is now; 0: no such session; -1. */
-int session_enter(struct app *app, struct span token, const struct session *before, const struct session_about *about, struct session *s,
-                  struct err *err);
+/* A link is followed by the browser that was `before` (owner "": nobody). It takes over the session that the ticket leads to: its owner id
+ * goes over, unless it was another user's, so that what it asked for before stays its own; its earlier session ends, and the ticket is
+ * used up. 1: *s is who it is now, *next where the link leads; 0: no such ticket, or it was used, or its time or the session is over; -1:
+ * the link may be followed again. Three round trips. */
+int session_enter(struct app *app, struct span ticket, const struct session *before, const struct session_about *about, struct session *s,
+                  struct str *next, struct err *err);
 
 /* A session as it is stored. Texts are owned; NULL: not there. */
 struct session_view {

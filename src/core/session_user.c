@@ -153,7 +153,8 @@ int session_create(struct app *app, const struct session_new *n, char token[SESS
 
 /* --- entering --- */
 
-int session_ticket_take(struct app *app, struct span ticket, char token[SESSION_TOKEN_LEN + 1], struct str *next, struct err *err)
+/* What a ticket leads to. 1; 0: there is none; -1. */
+static int read_ticket(struct app *app, struct span ticket, char token[SESSION_TOKEN_LEN + 1], struct str *next, struct err *err)
 {
     uint8_t masked[SESSION_TOKEN_LEN / 2];
     const struct reply *reply;
@@ -163,7 +164,7 @@ int session_ticket_take(struct app *app, struct span ticket, char token[SESSION_
     if (ticket.len != SESSION_TICKET_LEN || !rnd_is_hex(ticket.s, ticket.len))
         return 0;
     k = ticket_key(app, ticket.s);
-    reply = redis_do(session_part_redis(app), err, "GETDEL %b", k.s, k.len);
+    reply = redis_do(session_part_redis(app), err, "GET %b", k.s, k.len);
     if (!reply)
         return -1;
     text = reply_text(reply);
@@ -198,25 +199,34 @@ static int entered_text(const struct session *s, struct span text, const struct 
     return rc;
 }
 
-/* 1; 0: it was changed meanwhile, or is gone; -1. */
-static int write_entered(struct app *app, const struct session *s, const struct session *before, struct span read, struct span text,
-                         struct err *err)
+/* What there is on both sides when a browser comes in. */
+struct entry {
+    struct span ticket;
+    const struct session *before;
+    const struct session_about *about;
+    struct str read, text; /* the session as it was read, and to be written */
+};
+
+enum entered { ENTERED_FAILED = -2, ENTERED_USED = -1, ENTERED_AGAIN = 0, ENTERED = 1 };
+
+static enum entered write_entered(struct app *app, const struct session *s, const struct entry *e, struct err *err)
 {
     const struct house *h = app->house;
-    bool earlier = before->known, earlier_user = earlier && before->user_id[0];
+    const struct session *before = e->before;
     const struct key session = key_session(h, span_of(s->token)), old = key_session(h, span_of(before->token)),
-                     set = key_user_sessions(h, span_of(before->user_id));
-    const struct span keys[] = { key_span(&session), key_span(&old), earlier_user ? key_span(&set) : key_span(&old) };
+                     set = key_user_sessions(h, span_of(before->user_id)), ticket = ticket_key(app, e->ticket.s);
+    const struct span keys[] = { key_span(&session), key_span(&ticket), key_span(&old),
+                                 before->user_id[0] ? key_span(&set) : key_span(&old) };
     char name[DIGEST_HEX_SIZE];
     const struct reply *replies;
     size_t count;
 
     session_part_name(h, span_of(before->token), name);
-    const struct span args[] = { read, text, span_of(name) };
-    redis_queue_script(session_part_redis(app), &script_session_enter, earlier ? 3 : 1, keys, ARRAY_LEN(args), args);
+    const struct span args[] = { { e->read.s, e->read.len }, { e->text.s, e->text.len }, span_of(name) };
+    redis_queue_script(session_part_redis(app), &script_session_enter, before->known ? 4 : 2, keys, ARRAY_LEN(args), args);
     if (redis_exchange(app->session_redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0)
-        return -1;
-    return (int)reply_int(&replies[0], 0);
+        return ENTERED_FAILED;
+    return (enum entered)reply_int(&replies[0], ENTERED_USED);
 }
 
 /* The session of the token, and its text. 1, 0, -1. */
@@ -241,25 +251,36 @@ static bool same_person(const struct session *before, const struct session *s)
     return before->owner[0] && (!before->user_id[0] || strcmp(before->user_id, s->user_id) == 0);
 }
 
-int session_enter(struct app *app, struct span token, const struct session *before, const struct session_about *about, struct session *s,
-                  struct err *err)
+/* Once: read, decide, write. */
+static enum entered try_enter(struct app *app, struct span token, struct entry *e, struct session *s, struct err *err)
 {
-    struct str read = STR_INIT, text = STR_INIT;
-    int rc = 0;
+    int found = read_session(app, token, s, &e->read, err);
 
-    for (int i = 0; rc == 0 && i < ENTER_TRIES; i++) {
-        rc = read_session(app, token, s, &read, err);
-        if (rc <= 0)
-            break;
-        if (same_person(before, s))
-            memcpy(s->owner, before->owner, sizeof s->owner);
-        s->active_ms = clock_ms();
-        str_reset(&text);
-        rc = entered_text(s, (struct span){ read.s, read.len }, about, &text) < 0
-                 ? err_set(err, ERR_FAILED, "A stored session is no JSON object.")
-                 : write_entered(app, s, before, (struct span){ read.s, read.len }, (struct span){ text.s, text.len }, err);
-    }
-    str_free(&read);
-    str_free(&text);
-    return rc;
+    if (found <= 0)
+        return found < 0 ? ENTERED_FAILED : ENTERED_USED;
+    if (same_person(e->before, s))
+        memcpy(s->owner, e->before->owner, sizeof s->owner);
+    s->active_ms = clock_ms();
+    str_reset(&e->text);
+    if (entered_text(s, (struct span){ e->read.s, e->read.len }, e->about, &e->text) == 0)
+        return write_entered(app, s, e, err);
+    err_set(err, ERR_FAILED, "A stored session is no JSON object.");
+    return ENTERED_FAILED;
+}
+
+int session_enter(struct app *app, struct span ticket, const struct session *before, const struct session_about *about, struct session *s,
+                  struct str *next, struct err *err)
+{
+    struct entry e = { ticket, before, about, STR_INIT, STR_INIT };
+    char token[SESSION_TOKEN_LEN + 1];
+    int found = read_ticket(app, ticket, token, next, err);
+    enum entered done = ENTERED_AGAIN;
+
+    if (found <= 0)
+        return found;
+    for (int i = 0; done == ENTERED_AGAIN && i < ENTER_TRIES; i++)
+        done = try_enter(app, span_of(token), &e, s, err);
+    str_free(&e.read);
+    str_free(&e.text);
+    return done == ENTERED_FAILED ? -1 : done == ENTERED;
 }

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { CODE, CREDIT, GOOD, OCR, enter, progressPath, resultPath, untilCode } from '../lib/demo.mjs';
 import { exchange, request as fcgi } from '../lib/fcgi.mjs';
 import { start, waitFor } from '../lib/peygir.mjs';
+import { timed } from '../lib/wait.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
 const SESSIONS = '/api/internal/sessions';
@@ -251,6 +252,19 @@ describe('A visitor who signs in', () => {
     assert.equal((await other.get(`/api/local-requests/${hash}/status`)).status, 404);
   });
 
+  test('ASVS 3.2.1: shares nothing asked for afterwards with somebody who kept the cookie of before', async () => {
+    const person = peygir.visitor(), thief = peygir.visitor();
+    await person.get(`/services/${OCR}`);
+    thief.cookies.set('peygir_session', cookieOf(person)); // signed, so it lives without Redis
+    await browser('shared', FIREFOX, person);
+    const hash = await person.request(OCR, SCAN);
+    const theirs = await thief.request(OCR, SCAN);
+    assert.equal((await peygir.guard(theirs)).owner, (await peygir.guard(hash)).owner);
+    assert.equal((await thief.get(`/api/local-requests/${hash}/status`)).status, 404);
+    assert.equal((await thief.get('/requests')).html.includes(hash), false);
+    assert.equal((await person.view(hash)).hash, hash);
+  });
+
   test('does not inherit from whoever was signed in on this browser before', async () => {
     const person = await browser('first');
     const hash = await person.request(OCR, SCAN), token = cookieOf(person);
@@ -489,5 +503,47 @@ describe('Deleting at once', () => {
     await person.send((await person.get('/requests')).form(`/delete/${hash}`));
     assert.equal((await person.send(form, SCAN)).status, 303);
     await peygir.status(hash, 'completed');
+  });
+});
+
+describe('Bad days', () => {
+  test('Redis away: a link says so within a second and works afterwards', async () => {
+    const { enter_url } = await signIn('patient');
+    const person = peygir.visitor();
+    peygir.kill('redis', 'SIGSTOP');
+    try {
+      const { ms, value: answer } = await timed(() => person.get(enter_url));
+      assert.equal(answer.status, 503);
+      assert.ok(answer.headers.get('retry-after'));
+      assert.ok(ms < 3_000, `${ms} ms`);
+      assert.equal((await asked(SESSIONS, { user_id: 'x' })).status, 503);
+      assert.equal((await peygir.cli('session', 'list')).code, 69);
+    } finally {
+      peygir.kill('redis', 'SIGCONT');
+    }
+    await peygir.ready();
+    assert.equal((await person.get(enter_url)).status, 303);
+    assert.equal(await isSignedIn(person), true);
+  });
+
+  test('Redis full: nobody new is signed in; who is may come in, look, delete and leave', async () => {
+    const person = peygir.visitor();
+    const hash = await person.request(OCR, SCAN);
+    await peygir.status(hash, 'completed');
+    const { token, enter_url } = await signIn('full');
+    await peygir.redis.config('SET', 'maxmemory', '1mb');
+    try {
+      const refused = await asked(SESSIONS, { user_id: 'full' });
+      assert.equal(refused.status, 503);
+      assert.ok(refused.headers.get('retry-after'));
+      assert.equal((await person.get(enter_url)).status, 303);
+      assert.equal(cookieOf(person), token);
+      assert.equal((await person.send((await person.get('/requests')).form(`/delete/${hash}`))).status, 303);
+      assert.equal(await peygir.document(hash), null);
+      assert.equal((await person.send((await person.get(DEVICES)).form('/account/sign-out'))).status, 303);
+      assert.equal((await current(token)).status, 404);
+    } finally {
+      await peygir.redis.config('SET', 'maxmemory', '0');
+    }
   });
 });

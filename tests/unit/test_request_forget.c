@@ -144,6 +144,7 @@ static void a_user_finds_the_requests_of_all_devices_and_those_made_before_signi
     str_reset(&seen);
     assert_int_equal(request_each_of(house_app(), HOUSE_OWNER, NOBODY, add_hash, &seen, &err), 0);
     assert_null(strstr(seen.s, there));
+    assert_null(strstr(seen.s, here)); /* who only has the owner id is not the user */
     str_free(&seen);
 }
 

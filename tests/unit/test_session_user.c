@@ -134,9 +134,13 @@ static const struct session_about browser = { .ip = "192.0.2.7", .user_agent = "
 
 static struct session entered(const struct pass *p, const struct session *before)
 {
+    struct str next = STR_INIT;
     struct session s;
 
-    assert_int_equal(session_enter(&app, span_of(p->token), before, &browser, &s, &err), 1);
+    assert_int_equal(session_enter(&app, span_of(p->ticket), before, &browser, &s, &next, &err), 1);
+    assert_string_equal(next.s, "/requests");
+    assert_string_equal(s.token, p->token);
+    str_free(&next);
     return s;
 }
 
@@ -255,21 +259,27 @@ static void one_that_ended_takes_no_place(void **state)
 
 /* --- entering --- */
 
+static int follow(const char *ticket, const struct session *before)
+{
+    struct str next = STR_INIT;
+    struct session s;
+    int rc = session_enter(&app, span_of(ticket), before, &browser, &s, &next, &err);
+
+    str_free(&next);
+    return rc;
+}
+
 static void a_ticket_opens_once(void **state)
 {
+    struct session nobody = { .known = false };
     struct pass p = sign_in("u");
-    char token[SESSION_TOKEN_LEN + 1];
-    struct str next = STR_INIT;
 
     (void)state;
-    assert_int_equal(session_ticket_take(&app, span_of(p.ticket), token, &next, &err), 1);
-    assert_string_equal(token, p.token);
-    assert_string_equal(next.s, "/requests");
-    assert_int_equal(session_ticket_take(&app, span_of(p.ticket), token, &next, &err), 0);
-    assert_int_equal(session_ticket_take(&app, SPAN(TOKEN), token, &next, &err), 0);
-    assert_int_equal(session_ticket_take(&app, SPAN("short"), token, &next, &err), 0);
-    assert_int_equal(session_ticket_take(&app, NOTHING, token, &next, &err), 0);
-    str_free(&next);
+    entered(&p, &nobody);
+    assert_int_equal(follow(p.ticket, &nobody), 0);
+    assert_int_equal(follow(TOKEN, &nobody), 0);
+    assert_int_equal(follow("short", &nobody), 0);
+    assert_int_equal(follow(NULL, &nobody), 0);
 }
 
 static void a_ticket_lives_a_minute_and_redis_holds_neither_it_nor_its_token(void **state)
@@ -348,12 +358,12 @@ static void the_browser_that_comes_in_is_what_the_list_shows(void **state)
 
 static void a_link_to_a_session_that_ended_leads_nowhere(void **state)
 {
-    struct session before = visitor(true), s;
+    struct session before = visitor(true);
     struct pass p = sign_in("u");
 
     (void)state;
     assert_int_equal(session_revoke(&app, span_of(p.token), &err), 1);
-    assert_int_equal(session_enter(&app, span_of(p.token), &before, &browser, &s, &err), 0);
+    assert_int_equal(follow(p.ticket, &before), 0);
     assert_true(lives(before.token));
 }
 
