@@ -324,6 +324,16 @@ describe('Limits of a session', () => {
     for (const name of names) assert.equal(await sessions.exists(`peygir:session:${name}`), 1);
   });
 
+  test('a visitor keeps awake by polls alone, for SESSION_IDLE', async () => {
+    const person = peygir.visitor();
+    const hash = await person.request(OCR, SCAN), key = await keyOf(cookieOf(person));
+    await letRest(cookieOf(person), IDLE_S / 2);
+    await sessions.expire(key, 50);
+    await person.view(hash);
+    await waitFor(async () => (await sessions.ttl(key)) > IDLE_S - 20, { what: 'the poll to count' });
+    assert.ok((await sessions.ttl(key)) <= IDLE_S);
+  });
+
   test('the hourly job forgets what ended sessions left', async () => {
     const { token } = await signIn('gone');
     await sessions.del(await keyOf(token));
@@ -472,6 +482,16 @@ describe('Deleting at once', () => {
     assert.equal(left.some((line) => line.includes(HANGING.file_id)), false);
   });
 
+  test('one that waits for a code is deleted together with what waits', async () => {
+    const person = peygir.visitor();
+    const hash = await untilCode(peygir, person);
+    await person.send((await person.get('/requests')).form(`/delete/${hash}`));
+    await waitFor(async () => (await peygir.redis.hget(`peygir:task:data:${hash}.cancel`, 'status')) === 'completed', { what: 'the bot to be told' });
+    const left = await traces(hash);
+    assert.deepEqual(left.map((line) => line.split(' ')[0]).sort(), [`peygir:task:data:${hash}.cancel`, `{local_request:${hash}}:otp`]);
+    assert.equal(left.some((line) => line.includes(GOOD.mobile)), false);
+  });
+
   test('all requests of a visitor go, nobody else’s', async () => {
     const person = peygir.visitor(), other = peygir.visitor();
     const hashes = [await person.request(OCR, SCAN), await person.request(OCR, HANGING)], kept = await other.request(OCR, SCAN);
@@ -503,6 +523,54 @@ describe('Deleting at once', () => {
     await person.send((await person.get('/requests')).form(`/delete/${hash}`));
     assert.equal((await person.send(form, SCAN)).status, 303);
     await peygir.status(hash, 'completed');
+  });
+});
+
+describe("Another program's sessions (SESSION_KEYS=plain)", () => {
+  let ocr, redis;
+  const TOKEN = '5'.repeat(64);
+
+  before(async () => {
+    ocr = await start({ env: { PEYGIR_PREFIX: 'ocr', SESSION_KEYS: 'plain', SESSION_MAX_PER_USER: '2' } });
+    redis = ocr.connect();
+    ocr.clients.push(redis);
+    await redis.select(2);
+  });
+  after(() => ocr?.stop());
+
+  const written = (token, user_id) => redis.setex(`ocr:session:${token}`, 3600,
+    JSON.stringify({ user_id, email: 'a@example.org', role: 'user', created_at: Date.now(), last_activity: Date.now(), ip: '192.0.2.9', user_agent: FIREFOX }));
+
+  test('are accepted, get an owner and a place in the set of their user, and are listed and ended like ours', async () => {
+    await written(TOKEN, 42);
+    const person = ocr.visitor();
+    person.cookies.set('peygir_session', TOKEN);
+    const hash = await person.request(OCR, SCAN);
+    const session = JSON.parse(await redis.get(`ocr:session:${TOKEN}`)), guard = await ocr.guard(hash);
+    assert.match(session.owner, /^[0-9A-HJKMNP-TV-Z]{26}$/);
+    assert.deepEqual([guard.owner, guard.user_id], [session.owner, '42']);
+    assert.equal(session.email, 'a@example.org');
+    assert.deepEqual(await redis.smembers('ocr:user_sessions:42'), [TOKEN]);
+    assert.match((await person.get(DEVICES)).text, /Firefox on Linux this device/);
+    const [row] = await ocr.cliJson('session', 'list');
+    assert.equal(TOKEN.includes(row.id), false);
+    assert.equal((await ocr.cliJson('session', 'revoke', row.id)).revoked, true);
+    assert.equal((await person.get(DEVICES)).status, 403);
+    assert.equal(await redis.exists(`ocr:session:${TOKEN}`, 'ocr:user_sessions:42'), 0);
+  });
+
+  test('count among the most a user may have', async () => {
+    const { token } = await ocr.cliJson('session', 'create', '--user', '7');
+    const others = ['6'.repeat(64), '7'.repeat(64)];
+    for (const other of others) {
+      await waitFor(async () => Date.now() > JSON.parse(await redis.get(`ocr:session:${token}`)).created_at);
+      await written(other, '7');
+      const person = ocr.visitor();
+      person.cookies.set('peygir_session', other);
+      assert.equal((await person.get(DEVICES)).status, 200);
+    }
+    await waitFor(async () => (await redis.exists(`ocr:session:${token}`)) === 0, { what: 'the oldest to go' });
+    assert.deepEqual((await redis.smembers('ocr:user_sessions:7')).sort(), others);
   });
 });
 

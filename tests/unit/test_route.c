@@ -162,7 +162,7 @@ static void each_role_has_a_flag_of_its_own(void **state)
         all |= DEMAND_TOKEN(i);
     }
     assert_int_equal(all, DEMAND_SOME_TOKEN);
-    assert_int_equal(all & (DEMAND_OPEN * 2 - 1), 0); /* nor does any of them stand for something else */
+    assert_int_equal(all & ((DEMAND_OPEN * 2 - 1) | DEMAND_USER), 0); /* nor does any of them stand for something else */
 }
 
 /* Looking whether a service is open ends what was read of a request. */
@@ -180,6 +180,17 @@ static void what_names_a_request_demands_that_it_is_theirs(void **state)
         unsigned both = DEMAND_REQUEST | DEMAND_SESSION;
         if (strstr(routes[i].pattern, "{hash}"))
             assert_int_equal(routes[i].flags & both, both);
+    }
+}
+
+static void what_lies_under_account_is_for_users_alone(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        bool account = strncmp(routes[i].pattern, "/account/", 9) == 0;
+        assert_int_equal(account, (routes[i].flags & DEMAND_USER) != 0);
+        if (account)
+            assert_true(routes[i].flags & DEMAND_SESSION);
     }
 }
 
@@ -207,6 +218,7 @@ int main(void)
         cmocka_unit_test(each_role_has_a_flag_of_its_own),
         cmocka_unit_test(a_request_goes_on_when_its_service_is_closed),
         cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs),
+        cmocka_unit_test(what_lies_under_account_is_for_users_alone),
         cmocka_unit_test(what_lies_under_api_answers_problems_as_json),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
