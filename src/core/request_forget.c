@@ -3,13 +3,15 @@
 
 #include "scripts.h"
 
-enum { LEG_FAREWELL = 1, LEGS_MAX = 24, LEG_ID_SIZE = HASH_SIZE + 32, OWNER_SIZE = 160 };
+enum { LOOK_AGAIN_MS = 10000, LEG_FAREWELL = 1, LEGS_MAX = 24, LEG_ID_SIZE = HASH_SIZE + 32, OWNER_SIZE = 160, ARGS = 6 };
 
 /* What is left to know when the request has ended. */
 struct forgotten {
     char hash[HASH_SIZE];
     char owner[OWNER_SIZE], user[OWNER_SIZE];
-    bool mail_stays;
+    bool begun;      /* a bot may have worked on it */
+    bool cancelled;  /* just now */
+    int64_t now_ms;
     char leg[LEGS_MAX][LEG_ID_SIZE]; /* ids of its jobs */
     size_t legs;
 };
@@ -30,7 +32,7 @@ static int look(struct app *app, struct span hash, struct forgotten *f, struct e
 
     if (found <= 0)
         return found;
-    *f = (struct forgotten){ .legs = 0 };
+    *f = (struct forgotten){ .begun = rq.guard.run > 0 || rq.guard.started_ms > 0, .now_ms = rq.now_ms };
     memcpy(f->hash, rq.hash, HASH_SIZE);
     snprintf(f->owner, sizeof f->owner, "%.*s", (int)rq.guard.owner.len, rq.guard.owner.s ? rq.guard.owner.s : "");
     snprintf(f->user, sizeof f->user, "%.*s", (int)rq.guard.user_id.len, rq.guard.user_id.s ? rq.guard.user_id.s : "");
@@ -56,6 +58,7 @@ static int end_jobs(struct app *app, const struct forgotten *f, struct err *err)
     return 0;
 }
 
+/* A bot that had read the document and was about to write it back brings it to life again: somebody looks a moment later (request_watch). */
 static int delete(struct app *app, const struct forgotten *f, struct err *err)
 {
     const struct house *h = app->house;
@@ -67,16 +70,17 @@ static int delete(struct app *app, const struct forgotten *f, struct err *err)
                      updates = key_updates(hash);
     const struct span keys[] = { key_span(&document), key_span(&guard), key_span(&events), key_span(&mailbox), key_span(&watch),
                                  SPAN(KEY_REQUEST_LIST), key_span(&own), key_span(&user), key_span(&failed) };
-    char message[128];
-    struct span args[5 + LEGS_MAX] = { hash, key_span(&updates), { message, 0 }, f->mail_stays ? SPAN("1") : SPAN(""), key_span(&data) };
+    char message[128], again[NUMBER_SIZE];
+    struct span args[ARGS + LEGS_MAX] = { hash, key_span(&updates), { message, 0 }, f->cancelled ? SPAN("1") : SPAN(""),
+                                          f->cancelled && f->begun ? span_number(again, f->now_ms + LOOK_AGAIN_MS) : SPAN(""), key_span(&data) };
     const struct reply *replies;
     size_t count;
 
     args[2].len = (size_t)snprintf(message, sizeof message, "{\"hash\":\"%s\",\"is_deleted\":true}", f->hash);
     for (size_t i = 0; i < f->legs; i++)
-        args[5 + i] = span_of(f->leg[i]);
+        args[ARGS + i] = span_of(f->leg[i]);
     redis_use_db(app->redis, app->main_db);
-    redis_queue_script(app->redis, &script_request_forget, ARRAY_LEN(keys), keys, (int)(5 + f->legs), args);
+    redis_queue_script(app->redis, &script_request_forget, ARRAY_LEN(keys), keys, (int)(ARGS + f->legs), args);
     if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0)
         return -1;
     if (reply_int(&replies[0], 0) < 0)
@@ -101,7 +105,7 @@ int request_forget(struct app *app, struct span hash, struct err *err)
     found = look(app, hash, &f, err);
     if (found <= 0)
         return found;
-    f.mail_stays = cancelled == 1;
+    f.cancelled = cancelled == 1;
     return end_jobs(app, &f, err) < 0 ? -1 : delete(app, &f, err);
 }
 

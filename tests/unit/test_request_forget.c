@@ -97,6 +97,24 @@ static void the_run_of_one_that_is_carried_out_is_over(void **state)
     job_clear(take.jobs);
 }
 
+/* Seed-style: it had read the document before it was deleted. */
+static void what_a_bot_writes_back_afterwards_goes_as_well(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k1", hash);
+
+    (void)state;
+    char *text = house_cli("GET", key_document(h).s, NULL);
+    text[strcspn(text, "\n")] = '\0';
+    assert_int_equal(request_forget(house_app(), h, &err), 1);
+    free(house_cli("SETEX", key_document(h).s, "1800", text, NULL));
+    free(house_cli("ZADD", "peygir:requests:watch", "XX", "1", hash, NULL)); /* the moment is over */
+    assert_int_equal(request_watch(house_app(), NULL, &err), 1);
+    assert_answer("0", house_cli("EXISTS", key_document(h).s, key_guard(h).s, key_events(h).s, NULL));
+    assert_answer("0", house_cli("ZCARD", "peygir:requests:watch", NULL));
+    free(text);
+}
+
 static void the_same_submission_may_be_made_again_afterwards(void **state)
 {
     char hash[HASH_SIZE], again[HASH_SIZE];
@@ -171,6 +189,7 @@ int main(void)
         FRESH(one_that_failed_leaves_the_failed_jobs),
         FRESH(one_that_waits_is_cancelled_first_and_leaves_the_queue),
         FRESH(the_run_of_one_that_is_carried_out_is_over),
+        FRESH(what_a_bot_writes_back_afterwards_goes_as_well),
         FRESH(the_same_submission_may_be_made_again_afterwards),
         FRESH(a_user_finds_the_requests_of_all_devices_and_those_made_before_signing_in),
         FRESH(all_of_mine_go_and_nobody_elses),
