@@ -369,8 +369,8 @@ static void a_link_to_a_session_that_ended_leads_nowhere(void **state)
 
 static void a_csrf_token_is_a_new_one_at_sign_in_and_on_each_device(void **state)
 {
-    struct session before = visitor(true), one, two;
-    struct pass p = sign_in("u"), q = sign_in("u");
+    struct session before = visitor(true), one, two, again;
+    struct pass p = sign_in("u"), q = sign_in("u"), r = sign_in("u");
     char token[65];
 
     (void)state;
@@ -382,6 +382,9 @@ static void a_csrf_token_is_a_new_one_at_sign_in_and_on_each_device(void **state
     assert_true(session_csrf_ok(&app, &one, span_of(token)));
     assert_false(session_csrf_ok(&app, &two, span_of(token)));
     assert_false(session_csrf_ok(&app, &before, span_of(token)));
+    again = entered(&r, &one);
+    assert_string_equal(again.owner, one.owner);
+    assert_false(session_csrf_ok(&app, &again, span_of(token)));
 }
 
 /* --- limits --- */
