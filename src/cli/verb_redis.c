@@ -30,6 +30,7 @@ static const struct trial trials[] = {
     { BOT, "codes", "BLPOP @mailbox 1" },
     { HOUSE, "lists of requests", "LREM local_requests_list 0 @id" },
     { HOUSE, "lists of requests", "LPUSH @owner check" },
+    { HOUSE, "lists of requests", "LPUSH @user_requests check" },
     { HOUSE, "lists of requests", "ZADD @watch XX 1 @id" },
     { ALL, "messages", "PUBLISH @updates check" },
     { WORKER | ADMIN | BOT, "messages", "SUBSCRIBE @updates" },
@@ -66,6 +67,7 @@ static const struct trial trials[] = {
     { WEB | ADMIN, "tokens", "HGET @tokens @id" },
     { WEB | ADMIN, "tokens", "HSET @token role check" },
     { ADMIN, "tokens", "HDEL @tokens @id" },
+    { WEB | ADMIN, "limits", "SET @limit 1 PX 10000" },
     { ALL, "scripts", "TIME" },
     { ALL, "scripts", "SCRIPT LOAD @script" },
     { ALL, "scripts", "EVAL @script 1 @document" },
@@ -76,6 +78,12 @@ static const struct trial session_trials[] = {
     { WEB | ADMIN, "sessions", "SET @session check PX 10000" },
     { WEB | ADMIN, "sessions", "GET @session" },
     { WEB | ADMIN, "sessions", "EVAL @script 1 @session" },
+    { WEB | ADMIN, "sessions", "SET @ticket check PX 10000" },
+    { HOUSE, "sessions", "DEL @session" },
+    { WEB | ADMIN, "sessions", "SADD @user_sessions check" },
+    { HOUSE, "sessions", "SMEMBERS @user_sessions" },
+    { HOUSE, "sessions", "SREM @user_sessions check" },
+    { HOUSE, "sessions", "ZREM @session_users @id" },
 };
 
 /* What "@name" stands for; of what is `ours` those that a trial `used` are removed afterwards. */
@@ -84,7 +92,7 @@ struct place {
     struct key key;
     bool ours, used;
 };
-enum { PLACES_MAX = 40 };
+enum { PLACES_MAX = 48 };
 struct check {
     struct cli *cli;
     struct json_object *list;
@@ -135,6 +143,7 @@ static void name_places(struct check *c)
     put(c, "mailbox", key_mailbox(id), true);
     put(c, "updates", key_updates(id), false);
     put(c, "owner", key_owner(h, id), true);
+    put(c, "user_requests", key_user_requests(h, id), true);
     put(c, "watch", key_watch(h), false);
     put(c, "notifications_task", key_notifications_task(h, id), false);
     put(c, "orders", key_worker_orders(h, id), false);
@@ -154,6 +163,10 @@ static void name_places(struct check *c)
     put(c, "tokens", key_tokens(h), false);
     put(c, "token", key_token(h, id), true);
     put(c, "session", key_session(h, id), true);
+    put(c, "user_sessions", key_user_sessions(h, id), true);
+    put(c, "session_users", key_session_users(h), false);
+    put(c, "ticket", key_ticket(h, id), true);
+    put(c, "limit", key_limit(h, SPAN("read"), id), true);
 }
 
 static struct place *find_place(struct check *c, struct span name)

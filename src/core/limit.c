@@ -1,9 +1,11 @@
 /* limit.c: how often anybody may do something (contract 5.3). */
 #include "core/limit.h"
 
-#include "core/secret.h"
 #include "base/rnd.h"
+#include "core/secret.h"
 #include "scripts.h"
+
+#include <inttypes.h>
 
 #define ADDRESS_SHARE 10 /* an address has so much more than a session */
 #define MICROSECONDS 1e6
@@ -65,10 +67,18 @@ struct limit_bucket limit_bucket(const struct house *house, enum limit_id id, en
                                   .period_s = l->period_s, .burst = burst > 0 ? burst : 1 };
 }
 
+/* A bucket outlives what was counted in it, and keeps nothing that leads there. */
+static struct span name_of(struct span once, char name[DIGITS_SIZE])
+{
+    int len = once.len > 0 ? snprintf(name, DIGITS_SIZE, "%016" PRIx64, digest_short(once.s, once.len)) : 0;
+
+    return (struct span){ name, (size_t)len };
+}
+
 void limit_queue(struct app *app, const struct limit_bucket buckets[], size_t count)
 {
     struct span keys[LIMIT_BUCKETS], args[3 * LIMIT_BUCKETS];
-    char each[LIMIT_BUCKETS][DIGITS_SIZE], burst[LIMIT_BUCKETS][NUMBER_SIZE];
+    char each[LIMIT_BUCKETS][DIGITS_SIZE], burst[LIMIT_BUCKETS][NUMBER_SIZE], name[LIMIT_BUCKETS][DIGITS_SIZE];
 
     for (size_t i = 0; i < count; i++) {
         const struct limit_bucket *b = &buckets[i];
@@ -77,7 +87,7 @@ void limit_queue(struct app *app, const struct limit_bucket buckets[], size_t co
         keys[i] = key_span(&b->key);
         args[3 * i] = (struct span){ each[i], (size_t)len };
         args[3 * i + 1] = span_number(burst[i], b->burst);
-        args[3 * i + 2] = b->once;
+        args[3 * i + 2] = name_of(b->once, name[i]);
     }
     redis_use_db(app->redis, app->main_db);
     redis_queue_script(app->redis, &script_limit_take, (int)count, keys, (int)(3 * count), args);

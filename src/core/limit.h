@@ -36,7 +36,7 @@ struct limit_bucket {
     double count;       /* things that may go on for ever in period_s */
     int64_t period_s;
     int64_t burst;
-    struct span once;   /* name of the thing, counted once however often it comes while it is remembered; absent: each time */
+    struct span once;   /* what is counted, once however often it comes while it is remembered; absent: each time */
 };
 /* The bucket of a row for somebody (limit_who). An address, behind which many may sit, has ten times as much as the others. */
 struct limit_bucket limit_bucket(const struct house *house, enum limit_id id, enum limit_by by, const char who[LIMIT_WHO_LEN + 1]);

@@ -143,6 +143,9 @@ static void a_thing_with_a_name_is_counted_once(void **state)
     assert_int_equal(take(b), 1);
     b.once = SPAN("req_"); /* a part of a name is another name */
     assert_int_equal(take(b), 0);
+    char *value = REDIS_CLI("GET", b.key.s);
+    assert_null(strstr(value, "req_"));
+    free(value);
 }
 
 static void a_clock_that_was_set_back_locks_nobody_out(void **state)
