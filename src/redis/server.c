@@ -5,7 +5,11 @@
 
 #define TRY_EVERY_MS 250
 #define TIME_EVERY_MS 60000 /* two hosts' monotonic clocks part by some milliseconds until then */
-#define TIME_TRUST_MS 250   /* a reading is wrong by as long as it took: whoever stood still meanwhile reads again later */
+/* A reading is wrong by as long as it took: one that took longer than the first counts only where there is none, or an old one, one that
+ * took longer than the second never, for whoever read it stood still meanwhile. */
+#define TIME_TRUST_MS 250
+#define TIME_SLOW_MS 5000
+#define TIME_OLD_MS 600000
 
 static char *copy(const char *s)
 {
@@ -90,12 +94,14 @@ bool server_wants_time(struct redis_server *s)
 
 void server_told_time(struct redis_server *s, int64_t asked_ms, const struct reply *time)
 {
-    int64_t time_ms = reply_time_ms(time);
+    int64_t time_ms = reply_time_ms(time), now_ms = clock_mono_ms(), took_ms = now_ms - asked_ms;
+    bool old = !atomic_load(&s->has_time) || now_ms - atomic_load(&s->told_ms) >= TIME_OLD_MS;
 
-    if (time_ms == 0 || (atomic_load(&s->has_time) && clock_mono_ms() - asked_ms > TIME_TRUST_MS))
+    if (time_ms == 0 || took_ms > (old ? TIME_SLOW_MS : TIME_TRUST_MS))
         return;
     atomic_store(&s->ahead_ms, clock_ahead_ms(time_ms));
-    atomic_store(&s->asked_ms, asked_ms);
+    atomic_store(&s->asked_ms, now_ms);
+    atomic_store(&s->told_ms, now_ms);
     atomic_store(&s->has_time, true);
 }
 

@@ -18,7 +18,7 @@ struct redis_server {
     atomic_int_least64_t try_at_ms; /* of clock_mono_ms */
     atomic_bool has_time;     /* its clock has been read */
     atomic_int_least64_t ahead_ms; /* of it before clock_mono_ms */
-    atomic_int_least64_t asked_ms; /* of clock_mono_ms: when it was last to be read */
+    atomic_int_least64_t asked_ms, told_ms; /* of clock_mono_ms: when it was last to be read, and was */
     pthread_mutex_t lock;     /* for `reason` */
     char reason[256];
 };
