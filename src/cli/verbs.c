@@ -132,6 +132,12 @@ const struct verb verbs[] = {
       "Make a bearer token for a program and print it, this once." },
     { "token list", "", 0, 0, NEEDS_REDIS, NULL, verb_token_list, "List the tokens by name, without what they are." },
     { "token revoke", "NAME", 1, 1, NEEDS_REDIS, NULL, verb_token_revoke, "Make a token worthless at once." },
+    { "user add", "NAME", 1, 1, NEEDS_REDIS, NULL, verb_user_add,
+      "Make an administrator, who may sign in at /admin. The password is asked for, or is one line of standard input." },
+    { "user list", "", 0, 0, NEEDS_REDIS, NULL, verb_user_list, "List the administrators, and when each signed in last." },
+    { "user passwd", "NAME", 1, 1, NEEDS_REDIS, NULL, verb_user_passwd,
+      "Give an administrator a new password, asked for likewise, and end the administrator's sessions." },
+    { "user remove", "NAME", 1, 1, NEEDS_REDIS, NULL, verb_user_remove, "Remove an administrator and end the administrator's sessions." },
 };
 const size_t verb_count = ARRAY_LEN(verbs);
 

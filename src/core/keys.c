@@ -165,6 +165,19 @@ struct key key_tokens(const struct house *h)
     return join(span_of(h->prefix), SPAN(":tokens"), SPAN(""));
 }
 
+struct key key_users(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":users"), SPAN(""));
+}
+
+struct key key_admin_session(const struct house *h, struct span token)
+{
+    char hex[DIGEST_HEX_SIZE];
+
+    digest_sha256_hex(token.s, token.len, hex);
+    return join(span_of(h->prefix), SPAN(":admin_session:"), span_of(hex));
+}
+
 struct key key_notifications(const struct house *h)
 {
     return join(span_of(h->notifications), SPAN(""), SPAN(""));

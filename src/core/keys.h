@@ -45,6 +45,8 @@ struct key key_schedule(const struct house *h);                         /* P:sch
 struct key key_closed(const struct house *h);                           /* P:services:closed: hash, message by slug */
 struct key key_token(const struct house *h, struct span digest);        /* P:token:{SHA-256 hex} */
 struct key key_tokens(const struct house *h);                           /* P:tokens: hash, digest by name */
+struct key key_users(const struct house *h);                            /* P:users: see user.h */
+struct key key_admin_session(const struct house *h, struct span token); /* P:admin_session:{SHA-256 of token, hex}; in the session database */
 struct key key_notifications(const struct house *h);                    /* channel P:notifications, or REDIS_PUBSUB_CHANNEL */
 struct key key_notifications_user(const struct house *h, struct span user); /* channel ...:user:{id} */
 struct key key_notifications_task(const struct house *h, struct span id);   /* channel ...:task:{id} */

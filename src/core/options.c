@@ -263,6 +263,11 @@ const struct setting options_table[OPT_COUNT] = {
     ROW(SESSION_KEYS, WORDS("hashed plain"), .fallback = "hashed", .programs = PROGRAM_WEB | PROGRAM_PUSH | PROGRAM_CLI,
         .help = "Whether a session's key holds the SHA-256 of its token or the token itself."),
 
+    ROW(ADMIN_IDLE, SECONDS(1, DAY_S), .fallback = "900", .programs = PROGRAM_WEB,
+        .help = "Time after which an administrator who asked for nothing is signed out."),
+    ROW(ADMIN_TTL, SECONDS(1, DAY_S * 30), .fallback = "28800", .programs = PROGRAM_WEB,
+        .help = "Time after which an administrator signs in again in any case."),
+
     ROW(CRYPTO_API_URL, .type = SETTING_URL, .fallback = "https://api.coingecko.com/api/v3", .programs = ALMOST_ALL,
         .check = check_http_url, .accepts = HTTP_SCHEMES, .help = "Base address of the source crypto."),
     ROW(CRYPTO_API_KEY_FILE, .type = SETTING_PATH, .programs = PROGRAM_WORKER | PROGRAM_CLI,

@@ -62,6 +62,9 @@ enum option_id {
     OPT_SESSION_IDLE,
     OPT_SESSION_MAX_PER_USER,
     OPT_SESSION_KEYS,
+    /* administrators */
+    OPT_ADMIN_IDLE,
+    OPT_ADMIN_TTL,
     /* sources of data, notification and mail jobs */
     OPT_CRYPTO_API_URL,
     OPT_CRYPTO_API_KEY_FILE,

@@ -146,6 +146,7 @@ static void the_table_has_the_contracts_names_and_defaults(void **state)
         { "WORKER_BACKOFF", "60" }, { "WORKER_SLEEP", "3" }, { "WORKER_MAX_TIME", "3600" }, { "WORKER_MAX_JOBS", "0" },
         { "WORKER_DRAIN", "30" }, { "SESSION_TTL", "604800" }, { "SESSION_IDLE", "1800" },
         { "SESSION_MAX_PER_USER", "10" }, { "SESSION_KEYS", "hashed" },
+        { "ADMIN_IDLE", "900" }, { "ADMIN_TTL", "28800" },
         { "CRYPTO_API_URL", "https://api.coingecko.com/api/v3" }, { "CRYPTO_API_KEY_FILE", NULL },
         { "STOCK_API_URL", "https://finnhub.io/api/v1" }, { "STOCK_API_KEY_FILE", NULL },
         { "RESPONSE_REMINDER_HOURS", "8,24,48,168" }, { "COMMISSION_RATE", "0.10" },

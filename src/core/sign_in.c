@@ -1,0 +1,172 @@
+/* sign_in.c: an administrator signs in. */
+#include "core/sign_in.h"
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/rnd.h"
+#include "core/keys.h"
+#include "core/secret.h"
+#include "scripts.h"
+
+#define KEEP_MS "3600000" /* a counter, after its last attempt */
+#define NONCE_LEN 32
+#define PASSWORD_BYTES_MAX (4 * USER_PASSWORD_MAX)
+
+/* --- browsers that are known --- */
+
+/* What the cookie NONCE.MAC is signed with. */
+static void known_text(struct str *out, struct span nonce, struct span name)
+{
+    str_reset(out);
+    str_add_span(out, nonce);
+    str_addc(out, ':');
+    for (size_t i = 0; i < name.len && i <= USER_NAME_MAX; i++)
+        str_addc(out, name.s[i] >= 'A' && name.s[i] <= 'Z' ? (char)(name.s[i] + 32) : name.s[i]);
+}
+
+/* The nonce of a cookie that was made for this name; absent: it was not. */
+static struct span known_nonce(const struct app *app, const struct sign_in *attempt)
+{
+    struct span nonce = { attempt->known.s, NONCE_LEN }, mac;
+    struct str text = STR_INIT;
+    bool good = false;
+
+    if (attempt->known.len == NONCE_LEN + 1 + 2 * DIGEST_BYTES && nonce.s[NONCE_LEN] == '.' && rnd_is_hex(nonce.s, NONCE_LEN)) {
+        mac = (struct span){ nonce.s + NONCE_LEN + 1, 2 * DIGEST_BYTES };
+        known_text(&text, nonce, attempt->name);
+        good = secret_verify_hex(app->house->secret, "admin-known", (struct span){ text.s, text.len }, mac);
+        str_free(&text);
+    }
+    return good ? nonce : (struct span){ NULL, 0 };
+}
+
+static void make_known(const struct app *app, struct span nonce, const char *name, char out[SIGN_IN_KNOWN_SIZE])
+{
+    uint8_t random[NONCE_LEN / 2];
+    char fresh[NONCE_LEN + 1], mac[DIGEST_HEX_SIZE];
+    struct str text = STR_INIT;
+
+    rnd_bytes(random, sizeof random);
+    rnd_hex(random, sizeof random, fresh);
+    if (!nonce.s)
+        nonce = (struct span){ fresh, NONCE_LEN };
+    known_text(&text, nonce, span_of(name));
+    secret_sign_hex(app->house->secret, "admin-known", (struct span){ text.s, text.len }, mac);
+    snprintf(out, SIGN_IN_KNOWN_SIZE, "%.*s.%s", NONCE_LEN, nonce.s, mac);
+    str_free(&text);
+}
+
+/* --- counting --- */
+
+enum { BY_NAME, BY_ADDRESS, COUNTERS };
+
+/* Names and addresses are not readable in a key. */
+static void counter_keys(const struct app *app, const struct sign_in *attempt, struct span nonce, struct key keys[COUNTERS])
+{
+    char hex[DIGEST_HEX_SIZE];
+    struct str text = STR_INIT;
+
+    known_text(&text, nonce, attempt->name);
+    secret_sign_hex(app->house->secret, "sign-in-name", (struct span){ text.s, text.len }, hex);
+    keys[BY_NAME] = key_limit(app->house, SPAN("sign-in-name"), span_of(hex));
+    secret_sign_hex(app->house->secret, "sign-in-address", attempt->address, hex);
+    keys[BY_ADDRESS] = key_limit(app->house, SPAN("sign-in-address"), span_of(hex));
+    str_free(&text);
+}
+
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+
+/* May it be tried? It counts as failed from here on. And the account, in the same round trip: *found. */
+static int begin(struct app *app, const struct sign_in *attempt, const struct key keys[COUNTERS], struct user *user, bool *found, struct err *err)
+{
+    const struct span names[COUNTERS] = { key_span(&keys[BY_NAME]), key_span(&keys[BY_ADDRESS]) };
+    const struct span args[] = { SPAN(KEEP_MS), SPAN("0"), SPAN(TEXT_OF(SIGN_IN_NAME_CAP_S) "000"), SPAN(TEXT_OF(SIGN_IN_ADDRESS_FREE)),
+                                 SPAN(TEXT_OF(SIGN_IN_ADDRESS_CAP_S) "000") };
+    const struct reply *replies;
+    int64_t wait_ms;
+    size_t count;
+
+    redis_use_db(app->redis, app->main_db);
+    redis_queue_script(app->redis, &script_sign_in_begin, COUNTERS, names, ARRAY_LEN(args), args);
+    user_queue(app, attempt->name);
+    if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0 || redis_reply_ok(&replies[1], err) < 0)
+        return -1;
+    *found = user_take(attempt->name, &replies[1], user) > 0;
+    wait_ms = reply_int(&replies[0], 0);
+    if (wait_ms <= 0)
+        return 0;
+    err_set(err, ERR_TOO_MANY, "There were too many attempts to sign in.");
+    err->retry_after_s = (int)((wait_ms + 999) / 1000);
+    return -1;
+}
+
+static void post_end(struct app *app, const struct key keys[COUNTERS], const char *name)
+{
+    const struct key users = key_users(app->house);
+    const struct span argv[] = { SPAN("EVAL"), { script_sign_in_end.body, script_sign_in_end.body_len }, SPAN("3"), key_span(&keys[BY_NAME]),
+                                 key_span(&keys[BY_ADDRESS]), key_span(&users), span_of(name) };
+
+    redis_use_db(app->redis, app->main_db);
+    redis_post(app->redis, ARRAY_LEN(argv), argv);
+}
+
+/* --- comparing --- */
+
+static int compare(const struct sign_in *attempt, const struct user *user, bool found, struct err *err)
+{
+    struct span password = attempt->password.len <= PASSWORD_BYTES_MAX ? attempt->password : SPAN("");
+
+    if (!found)
+        return password_check_nobody(password, err);
+    return password_check(password, user->hash, err);
+}
+
+/* Nobody's sign-in fails because that did. */
+static void keep_up(struct app *app, const struct user *user, struct span password)
+{
+    struct err err = ERR_INIT;
+
+    if (password_is_outdated(user->hash) && user_rehash(app, user, password, &err) < 0)
+        log_warn("The password of administrator %s stays hashed at its old cost: %s", user->name, err.text);
+}
+
+static int attempt_one(struct app *app, const struct sign_in *attempt, struct admin_session *s, char known_out[SIGN_IN_KNOWN_SIZE],
+                       struct err *err)
+{
+    struct span nonce = known_nonce(app, attempt);
+    struct key keys[COUNTERS];
+    struct user user;
+    bool found;
+    int right;
+
+    counter_keys(app, attempt, nonce, keys);
+    if (begin(app, attempt, keys, &user, &found, err) < 0)
+        return -1;
+    right = compare(attempt, &user, found, err);
+    if (right == 0 && found)
+        log_warn("Somebody failed to sign in as administrator %s.", user.name);
+    if (right <= 0)
+        return right;
+    keep_up(app, &user, attempt->password);
+    post_end(app, keys, user.name);
+    if (admin_session_start(app, &user, s, err) < 0)
+        return -1;
+    make_known(app, nonce, user.name, known_out);
+    log_info("Administrator %s signed in.", user.name);
+    return 1;
+}
+
+int sign_in(struct app *app, const struct sign_in *attempt, struct admin_session *s, char known_out[SIGN_IN_KNOWN_SIZE], struct err *err)
+{
+    int rc;
+
+    if (!password_enter()) {
+        err_set(err, ERR_TOO_MANY, "Others are signing in at this moment.");
+        err->retry_after_s = 1;
+        return -1;
+    }
+    rc = attempt_one(app, attempt, s, known_out, err);
+    password_leave();
+    return rc;
+}
