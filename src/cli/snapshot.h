@@ -1,4 +1,4 @@
-/* snapshot.h: how queues and workers stand at one moment, for `queue stats`, `queue monitor`, `health` and `stats`. */
+/* snapshot.h: how queues and workers stand at one moment (core/overview.h), for `queue stats` and `queue monitor`. */
 #ifndef PEYGIR_SNAPSHOT_H
 #define PEYGIR_SNAPSHOT_H
 
@@ -9,8 +9,6 @@
  * "completed", "failed", "average_ms"}, "totals": {"total", "completed", "failed", "retried", "cancelled"}}. A few round trips a queue, no scan.
  * NULL: *err says why. */
 struct json_object *snapshot_take(struct cli *cli, const struct queues *queues, struct err *err);
-/* Queues that are looked at without a scan: the default one, and those that job types and living workers name. 0 or -1. */
-int snapshot_queues(struct cli *cli, struct queues *out, struct err *err);
 /* The same as text. */
 void snapshot_print(FILE *out, const struct cli *cli, struct json_object *snapshot);
 

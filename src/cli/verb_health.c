@@ -1,34 +1,16 @@
 /* verb_health.c: peygir health, peygir stats */
-#include "base/clock.h"
-#include "cli/output.h"
-#include "cli/snapshot.h"
-#include "core/advice.h"
+#include "cli/jobs.h"
 #include "core/closure.h"
-#include "core/fleet.h"
+#include "core/health.h"
 #include "core/job_type.h"
 #include "core/options.h"
-#include "core/stats.h"
 
 #include <json-c/json.h>
-
-static const char *const grade_names[] = { "ok", "warning", "failed" };
 
 struct health {
     struct json_object *list;
     enum grade worst;
 };
-
-static void add_row(void *ctx, const char *check, enum grade grade, const char *detail)
-{
-    struct health *h = ctx;
-    struct json_object *row = json_object_new_object();
-    output_set_text(row, "check", check);
-    output_set_text(row, "status", grade_names[grade]);
-    output_set_text(row, "detail", detail);
-    json_object_array_add(h->list, row);
-    if (grade > h->worst)
-        h->worst = grade;
-}
 
 static void __attribute__((format(printf, 4, 5)))
 report(struct health *h, const char *check, enum grade grade, const char *fmt, ...)
@@ -37,18 +19,71 @@ report(struct health *h, const char *check, enum grade grade, const char *fmt, .
     va_start(ap, fmt);
     char *detail = xvasprintf(fmt, ap);
     va_end(ap);
-    add_row(h, check, grade, detail);
+    struct json_object *row = json_object_new_object();
+    json_object_object_add(row, "check", json_object_new_string(check));
+    json_object_object_add(row, "status", json_object_new_string(grade_names[grade]));
+    json_object_object_add(row, "detail", json_object_new_string(detail));
+    json_object_array_add(h->list, row);
     free(detail);
+    if (grade > h->worst)
+        h->worst = grade;
 }
 
-static int check_redis(struct cli *cli, struct health *h, struct err *err)
+/* --- the words of each finding --- */
+
+#define NUMBER(i) ((long long)f->number[i])
+#define SUBJECT (int)f->subject.len, f->subject.s ? f->subject.s : ""
+
+static void say_redis(struct health *h, const struct health_finding *f)
 {
-    int64_t start_ms = clock_mono_ms();
-    if (!redis_do(cli->app.redis, err, "PING"))
-        return -1;
-    report(h, "redis", GRADE_OK, "answers within %lld ms", (long long)(clock_mono_ms() - start_ms + 1));
-    return advice_ask(&cli->app, add_row, h, err);
+    report(h, "redis", f->grade, "answers within %lld ms", NUMBER(0));
 }
+
+static void say_workers(struct health *h, const struct health_finding *f)
+{
+    if (f->grade == GRADE_OK)
+        report(h, "workers", f->grade, "%lld alive", NUMBER(0));
+    else
+        report(h, "workers", f->grade, "no worker has been heard of for 15 s: start peygir-worker");
+}
+
+static void say_queue(struct health *h, const struct health_finding *f)
+{
+    char *check = span_is(f->subject, JOB_QUEUE_DEFAULT) ? xstrdup("queue") : xasprintf("queue %.*s", SUBJECT);
+    report(h, check, f->grade, "%lld waiting, %lld delayed, %lld active; the oldest waits %lld s", NUMBER(0), NUMBER(1), NUMBER(2), NUMBER(3));
+    free(check);
+}
+
+static void say_failed(struct health *h, const struct health_finding *f)
+{
+    report(h, "failed", f->grade, "%lld in the queue %.*s: peygir failed list tells why", NUMBER(0), SUBJECT);
+}
+
+static void say_paused(struct health *h, const struct health_finding *f)
+{
+    const char *why = jobs_pause_reason(f->words.s);
+    report(h, "paused", f->grade, "the queue %.*s is paused%s%s%s; peygir queue resume %.*s lets it go on", SUBJECT, *why ? " (" : "", why,
+           *why ? ")" : "", SUBJECT);
+}
+
+static void say_closed(struct health *h, const struct health_finding *f)
+{
+    report(h, "closed", f->grade, "the service %.*s is closed: %.*s", SUBJECT, (int)f->words.len, f->words.s);
+}
+
+static void say(void *ctx, const struct health_finding *finding)
+{
+    static void (*const sayings[HEALTH_CHECKS])(struct health *, const struct health_finding *) = {
+        [HEALTH_REDIS] = say_redis,          [HEALTH_WORKERS] = say_workers, [HEALTH_QUEUE] = say_queue,
+        [HEALTH_FAILED_JOBS] = say_failed, [HEALTH_PAUSED] = say_paused,   [HEALTH_CLOSED] = say_closed,
+    };
+    if (finding->detail)
+        report(ctx, finding->name, finding->grade, "%s", finding->detail);
+    else
+        sayings[finding->check](ctx, finding);
+}
+
+/* --- the verbs --- */
 
 static void check_job_types(struct cli *cli, struct health *h)
 {
@@ -60,48 +95,17 @@ static void check_job_types(struct cli *cli, struct health *h)
         report(h, "job types", GRADE_WARNING, "%s: with these files no worker starts", why.text);
 }
 
-static int check_queue(struct cli *cli, struct health *h, const char *queue, struct err *err)
+static int check_all(struct cli *cli, struct health *h, struct err *err)
 {
-    struct job_counts counts;
-    struct str reason = STR_INIT;
-    if (job_count(&cli->app, queue, &counts, err) < 0)
+    struct overview overview;
+    if (health_redis(&cli->app, say, h, err) < 0)
         return -1;
-    bool is_default = strcmp(queue, JOB_QUEUE_DEFAULT) == 0;
-    char *check = is_default ? xstrdup("queue") : xasprintf("queue %s", queue);
-    report(h, check, counts.oldest_waiting_ms > 60000 && !counts.paused ? GRADE_WARNING : GRADE_OK,
-           "%lld waiting, %lld delayed, %lld active; the oldest waits %lld s", (long long)counts.waiting,
-           (long long)counts.delayed, (long long)counts.active, (long long)(counts.oldest_waiting_ms / 1000));
-    free(check);
-    if (counts.failed > 0)
-        report(h, "failed", GRADE_WARNING, "%lld in the queue %s: peygir failed list tells why", (long long)counts.failed,
-               queue);
-    int paused = counts.paused ? job_is_paused(&cli->app, queue, &reason, err) : 0;
-    const char *why = jobs_pause_reason(reason.s);
-    if (paused > 0)
-        report(h, "paused", GRADE_WARNING, "the queue %s is paused%s%s%s; peygir queue resume %s lets it go on", queue,
-               *why ? " (" : "", why, *why ? ")" : "", queue);
-    str_free(&reason);
-    return paused < 0 ? -1 : 0;
-}
-
-static void note_closed(void *ctx, struct span slug, struct span message)
-{
-    report(ctx, "closed", GRADE_WARNING, "the service %.*s is closed: %.*s", (int)slug.len, slug.s, (int)message.len,
-           message.s);
-}
-
-static int check_work(struct cli *cli, struct health *h, struct err *err)
-{
-    struct queues queues = { NULL, 0 };
-    int workers = fleet_count(&cli->app, err), result = workers < 0 ? -1 : snapshot_queues(cli, &queues, err);
-    if (workers == 0)
-        report(h, "workers", GRADE_FAILED, "no worker has been heard of for 15 s: start peygir-worker");
-    else if (workers > 0)
-        report(h, "workers", GRADE_OK, "%d alive", workers);
-    for (size_t i = 0; result == 0 && i < queues.count; i++)
-        result = check_queue(cli, h, queues.name[i], err);
-    jobs_queues_free(&queues);
-    return result == 0 ? closure_each(&cli->app, note_closed, h, err) : -1;
+    check_job_types(cli, h);
+    int result = overview_take(&cli->app, NULL, 0, &overview, err);
+    if (result == 0)
+        result = health_work(&cli->app, &overview, say, h, err);
+    overview_clear(&overview);
+    return result;
 }
 
 int verb_health(struct cli *cli, struct err *err)
@@ -109,12 +113,7 @@ int verb_health(struct cli *cli, struct err *err)
     static const struct column columns[] = { COLUMN("check", "CHECK"), COLUMN("status", "STATUS"),
                                              COLUMN("detail", "DETAIL"), COLUMN_END };
     struct health h = { json_object_new_array(), GRADE_OK };
-    int result = check_redis(cli, &h, err);
-    if (result == 0) {
-        check_job_types(cli, &h);
-        result = check_work(cli, &h, err);
-    }
-    if (result < 0) {
+    if (check_all(cli, &h, err) < 0) {
         json_object_put(h.list);
         return -1;
     }
@@ -130,26 +129,21 @@ int verb_health(struct cli *cli, struct err *err)
     return h.worst == GRADE_FAILED ? 1 : 0;
 }
 
-/* Sums of all queues that are known without a scan. */
-static int count_all(struct cli *cli, struct job_counts *sum, int64_t *paused, struct err *err)
+/* Sums of all queues. */
+static struct job_counts sum_of(const struct overview *o, int64_t *paused)
 {
-    struct queues queues;
-    int result = snapshot_queues(cli, &queues, err);
-    for (size_t i = 0; result == 0 && i < queues.count; i++) {
-        struct job_counts counts;
-        result = job_count(&cli->app, queues.name[i], &counts, err);
-        if (result < 0)
-            break;
-        sum->waiting += counts.waiting;
-        sum->delayed += counts.delayed;
-        sum->active += counts.active;
-        sum->failed += counts.failed;
-        *paused += counts.paused;
-        if (counts.oldest_waiting_ms > sum->oldest_waiting_ms)
-            sum->oldest_waiting_ms = counts.oldest_waiting_ms;
+    struct job_counts sum = { .waiting = 0 };
+    for (size_t i = 0; i < o->queue_count; i++) {
+        const struct job_counts *n = &o->queue[i].counts;
+        sum.waiting += n->waiting;
+        sum.delayed += n->delayed;
+        sum.active += n->active;
+        sum.failed += n->failed;
+        *paused += n->paused;
+        if (n->oldest_waiting_ms > sum.oldest_waiting_ms)
+            sum.oldest_waiting_ms = n->oldest_waiting_ms;
     }
-    jobs_queues_free(&queues);
-    return result;
+    return sum;
 }
 
 static void count_closed(void *ctx, struct span slug, struct span message)
@@ -161,13 +155,14 @@ static void count_closed(void *ctx, struct span slug, struct span message)
 
 int verb_stats(struct cli *cli, struct err *err)
 {
-    struct stats s;
-    struct job_counts counts = { .waiting = 0 };
+    struct overview overview;
     int64_t paused = 0, closed = 0;
-    int workers;
-    if (stats_read(&cli->app, &s, err) < 0 || count_all(cli, &counts, &paused, err) < 0 ||
-        closure_each(&cli->app, count_closed, &closed, err) < 0 || (workers = fleet_count(&cli->app, err)) < 0)
+    if (overview_take(&cli->app, NULL, 0, &overview, err) < 0 || closure_each(&cli->app, count_closed, &closed, err) < 0) {
+        overview_clear(&overview);
         return -1;
+    }
+    const struct stats s = overview.stats;
+    const struct job_counts counts = sum_of(&overview, &paused);
     const struct {
         const char *name;
         int64_t value;
@@ -187,7 +182,8 @@ int verb_stats(struct cli *cli, struct err *err)
                  { "oldest_waiting_ms", counts.oldest_waiting_ms },
                  { "paused_queues", paused },
                  { "closed_services", closed },
-                 { "workers", workers } };
+                 { "workers", (int64_t)overview.worker_count } };
+    overview_clear(&overview);
     struct json_object *all = json_object_new_object();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         output_set_number(all, rows[i].name, rows[i].value);

@@ -106,17 +106,20 @@ struct check {
 /* With flags, so that a server that is too old says so; it writes also when Redis is full. */
 static const char script[] = "#!lua flags=allow-oom\nreturn redis.call('TIME')";
 
-static void tell(void *ctx, const char *check, enum grade grade, const char *detail)
+static void tell(struct check *c, const char *check, enum grade grade, const char *detail)
 {
-    static const char *const names[] = { "ok", "warning", "failed" };
-    struct check *c = ctx;
     struct json_object *row = json_object_new_object();
     output_set_text(row, "check", check);
-    output_set_text(row, "status", names[grade]);
+    output_set_text(row, "status", grade_names[grade]);
     output_set_text(row, "detail", detail);
     json_object_array_add(c->list, row);
     if (grade > c->worst)
         c->worst = grade;
+}
+
+static void tell_advice(void *ctx, const struct advice *advice)
+{
+    tell(ctx, advice->check, advice->grade, advice->detail);
 }
 
 static void put(struct check *c, const char *name, struct key key, bool ours)
@@ -266,7 +269,7 @@ int verb_redis_check(struct cli *cli, struct err *err)
     c->who = program_of(cli);
     name_places(c);
     struct err why = ERR_INIT;
-    int result = c->who & WORKER ? 0 : advice_ask(&cli->app, tell, c, &why);
+    int result = c->who & WORKER ? 0 : advice_ask(&cli->app, tell_advice, c, &why);
     if (result < 0 && why.kind == ERR_FAILED) {
         tell(c, "settings", GRADE_FAILED, why.text);
         result = 0;

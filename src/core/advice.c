@@ -3,6 +3,9 @@
 
 #define VERSION_LEAST 7
 
+const char *const grade_names[GRADES] = { "ok", "warning", "failed" };
+static const char *const checks[ADVICE_KINDS] = { "version", "role", "eviction", "memory", "persistence", "access" };
+
 struct judge {
     struct span info;
     const struct redisurl *url;
@@ -37,16 +40,32 @@ static int64_t number_of(const struct judge *j, const char *name)
     return n;
 }
 
-static void __attribute__((format(printf, 4, 5)))
-say(const struct judge *j, const char *check, enum grade grade, const char *fmt, ...)
+/* With what the check is about, where it has such. */
+static void add_figures(const struct judge *j, struct advice *a)
 {
+    if (a->kind == ADVICE_VERSION)
+        a->subject = value_of(j, "redis_version");
+    else if (a->kind == ADVICE_EVICTION)
+        a->subject = value_of(j, "maxmemory_policy");
+    else if (a->kind == ADVICE_MEMORY) {
+        a->number[0] = number_of(j, "used_memory");
+        a->number[1] = number_of(j, "maxmemory");
+    }
+}
+
+static void __attribute__((format(printf, 4, 5)))
+say(const struct judge *j, enum advice_kind kind, enum grade grade, const char *fmt, ...)
+{
+    struct advice advice = { .kind = kind, .grade = grade, .check = checks[kind] };
     va_list ap;
     char *detail;
 
     va_start(ap, fmt);
     detail = xvasprintf(fmt, ap);
     va_end(ap);
-    j->tell(j->ctx, check, grade, detail);
+    advice.detail = detail;
+    add_figures(j, &advice);
+    j->tell(j->ctx, &advice);
     free(detail);
 }
 
@@ -60,17 +79,17 @@ static void judge_version(const struct judge *j)
     struct span version = value_of(j, "redis_version");
 
     if (number_of(j, "redis_version") < VERSION_LEAST)
-        say(j, "version", GRADE_FAILED, "Redis %.*s is too old: Peygir needs 7.0 or newer, or Valkey", (int)version.len, version.s);
+        say(j, ADVICE_VERSION, GRADE_FAILED, "Redis %.*s is too old: Peygir needs 7.0 or newer, or Valkey", (int)version.len, version.s);
     else
-        say(j, "version", GRADE_OK, "%.*s", (int)version.len, version.s);
+        say(j, ADVICE_VERSION, GRADE_OK, "%.*s", (int)version.len, version.s);
 }
 
 static void judge_role(const struct judge *j)
 {
     if (span_is(value_of(j, "role"), "slave"))
-        say(j, "role", GRADE_FAILED, "it is a replica and takes no writes: name its primary in REDIS_URL");
+        say(j, ADVICE_ROLE, GRADE_FAILED, "it is a replica and takes no writes: name its primary in REDIS_URL");
     else
-        say(j, "role", GRADE_OK, "takes writes");
+        say(j, ADVICE_ROLE, GRADE_OK, "takes writes");
 }
 
 /* Without a limit nothing is ever dropped, whatever the policy; but the limit that somebody sets one day makes it dangerous. */
@@ -80,13 +99,13 @@ static void judge_eviction(const struct judge *j)
     bool limited = number_of(j, "maxmemory") > 0;
 
     if (limited && begins_with(policy, SPAN("volatile-")))
-        say(j, "eviction", GRADE_WARNING, "maxmemory-policy is %.*s: when it is full Redis silently drops requests and sessions; set noeviction",
+        say(j, ADVICE_EVICTION, GRADE_WARNING, "maxmemory-policy is %.*s: when it is full Redis silently drops requests and sessions; set noeviction",
             (int)policy.len, policy.s);
     else if (limited && !span_is(policy, "noeviction"))
-        say(j, "eviction", GRADE_WARNING, "maxmemory-policy is %.*s: Redis may silently drop queued work; set noeviction",
+        say(j, ADVICE_EVICTION, GRADE_WARNING, "maxmemory-policy is %.*s: Redis may silently drop queued work; set noeviction",
             (int)policy.len, policy.s ? policy.s : "");
     else
-        say(j, "eviction", GRADE_OK, "%.*s%s", (int)policy.len, policy.s ? policy.s : "", limited ? "" : ", no limit");
+        say(j, ADVICE_EVICTION, GRADE_OK, "%.*s%s", (int)policy.len, policy.s ? policy.s : "", limited ? "" : ", no limit");
 }
 
 static void judge_memory(const struct judge *j)
@@ -94,19 +113,19 @@ static void judge_memory(const struct judge *j)
     long long limit = number_of(j, "maxmemory"), used = number_of(j, "used_memory");
 
     if (limit > 0 && used > limit / 10 * 9)
-        say(j, "memory", GRADE_WARNING, "%lld of %lld bytes are used: new work will be refused when it is full", used, limit);
+        say(j, ADVICE_MEMORY, GRADE_WARNING, "%lld of %lld bytes are used: new work will be refused when it is full", used, limit);
     else
-        say(j, "memory", GRADE_OK, "%lld bytes used, limit %lld", used, limit);
+        say(j, ADVICE_MEMORY, GRADE_OK, "%lld bytes used, limit %lld", used, limit);
 }
 
 static void judge_persistence(const struct judge *j)
 {
     if (number_of(j, "aof_enabled") == 0)
-        say(j, "persistence", GRADE_WARNING, "appendonly is off: a restart of Redis forgets accepted work; set appendonly yes");
+        say(j, ADVICE_PERSISTENCE, GRADE_WARNING, "appendonly is off: a restart of Redis forgets accepted work; set appendonly yes");
     else if (span_is(value_of(j, "aof_last_write_status"), "err"))
-        say(j, "persistence", GRADE_WARNING, "Redis cannot write its append-only file: is its disk full?");
+        say(j, ADVICE_PERSISTENCE, GRADE_WARNING, "Redis cannot write its append-only file: is its disk full?");
     else
-        say(j, "persistence", GRADE_OK, "appendonly is on");
+        say(j, ADVICE_PERSISTENCE, GRADE_OK, "appendonly is on");
 }
 
 static bool is_loopback(const char *host)
@@ -122,13 +141,13 @@ static bool is_loopback(const char *host)
 static void judge_access(const struct judge *j)
 {
     if (j->url->path)
-        say(j, "access", GRADE_OK, "a Unix socket%s", j->url->password ? ", with a password" : "");
+        say(j, ADVICE_ACCESS, GRADE_OK, "a Unix socket%s", j->url->password ? ", with a password" : "");
     else if (j->url->password)
-        say(j, "access", GRADE_OK, "TCP, with a password");
+        say(j, ADVICE_ACCESS, GRADE_OK, "TCP, with a password");
     else if (is_loopback(j->url->host))
-        say(j, "access", GRADE_OK, "TCP on loopback, without a password: everybody on this machine may do everything");
+        say(j, ADVICE_ACCESS, GRADE_OK, "TCP on loopback, without a password: everybody on this machine may do everything");
     else
-        say(j, "access", GRADE_WARNING,
+        say(j, ADVICE_ACCESS, GRADE_WARNING,
             "TCP to %s without a password: whoever reaches it reads and changes everything; give each program a user (redis-users.acl)",
             j->url->host);
 }

@@ -5,9 +5,28 @@
 
 #include "core/app.h"
 
-enum grade { GRADE_OK, GRADE_WARNING, GRADE_FAILED };
-/* One check: a word such as "eviction", and a sentence (borrowed for the call) that says what is so and, unless it is ok, what to do. */
-typedef void advice_fn(void *ctx, const char *check, enum grade grade, const char *detail);
+enum grade { GRADE_OK, GRADE_WARNING, GRADE_FAILED, GRADES };
+extern const char *const grade_names[GRADES]; /* "ok", "warning", "failed" */
+
+enum advice_kind {
+    ADVICE_VERSION,     /* subject: version */
+    ADVICE_ROLE,        /* failed: a replica */
+    ADVICE_EVICTION,    /* subject: maxmemory-policy */
+    ADVICE_MEMORY,      /* number: bytes used, limit (0: none) */
+    ADVICE_PERSISTENCE,
+    ADVICE_ACCESS,      /* who may reach the server */
+    ADVICE_KINDS
+};
+/* One check, borrowed for the call. */
+struct advice {
+    enum advice_kind kind;
+    enum grade grade;
+    const char *check;  /* a word such as "eviction" */
+    const char *detail; /* for operators: what is so and, unless it is ok, what to do */
+    struct span subject; /* absent when the check has none */
+    int64_t number[2];
+};
+typedef void advice_fn(void *ctx, const struct advice *advice);
 
 /* Judge the text that INFO gives of the server at `url`. Each check is told once, in the same order every time. */
 void advice_judge(struct span info, const struct redisurl *url, advice_fn *tell, void *ctx);

@@ -26,15 +26,14 @@ static void not_ready(struct exchange *x, const char *why)
 }
 
 /* Only which, because anybody may ask; `peygir redis check` says what and what to do. */
-static void add_warning(void *ctx, const char *check, enum grade grade, const char *detail)
+static void add_warning(void *ctx, const struct advice *advice)
 {
     struct str *list = ctx;
 
-    (void)detail;
-    if (grade == GRADE_OK)
+    if (advice->grade == GRADE_OK)
         return;
     str_adds(list, list->len ? "," : "");
-    str_add_json(list, check, strlen(check));
+    str_add_json(list, advice->check, strlen(advice->check));
 }
 
 static void say_ready(struct exchange *x, int workers)

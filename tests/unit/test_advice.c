@@ -12,13 +12,12 @@ struct told {
     struct str all;
 };
 
-static void note(void *ctx, const char *check, enum grade grade, const char *detail)
+static void note(void *ctx, const struct advice *a)
 {
-    static const char *const grades[] = { "ok", "warning", "failed" };
     struct told *t = ctx;
 
-    if (grade != GRADE_OK)
-        str_addf(&t->all, "%s %s: %s\n", check, grades[grade], detail);
+    if (a->grade != GRADE_OK)
+        str_addf(&t->all, "%s %s: %s\n", a->check, grade_names[a->grade], a->detail);
 }
 
 /* What is complained about. The caller frees it. */

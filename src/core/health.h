@@ -1,0 +1,33 @@
+/* health.h: whether Peygir is able to work, as findings: what was looked at, how it is, and the figures. Whoever shows them has the
+ * words. */
+#ifndef PEYGIR_HEALTH_H
+#define PEYGIR_HEALTH_H
+
+#include "core/advice.h"
+#include "core/overview.h"
+
+enum health_check {
+    HEALTH_REDIS,       /* number[0]: answered within so many ms */
+    HEALTH_ADVICE,      /* and the following: what advice.h knows, in its order, with its figures */
+    HEALTH_WORKERS = HEALTH_ADVICE + ADVICE_KINDS, /* number[0]: alive. Failed: none */
+    HEALTH_QUEUE,       /* subject: queue; number: waiting, delayed, active, oldest in s. Warning: that one waits long */
+    HEALTH_FAILED_JOBS, /* subject: queue; number[0]. A warning, when there are any; so are the two below */
+    HEALTH_PAUSED,      /* subject: queue; words: why, may be "" */
+    HEALTH_CLOSED,      /* subject: service; words: its message */
+    HEALTH_CHECKS
+};
+struct health_finding {
+    enum health_check check;
+    enum grade grade;
+    const char *name, *detail; /* of an advice, for operators; else NULL */
+    struct span subject, words; /* borrowed for the call; absent when the check has none */
+    int64_t number[4];
+};
+typedef void (*health_fn)(void *ctx, const struct health_finding *finding);
+
+/* The server: 0, or -1: it does not answer. Two round trips. */
+int health_redis(struct app *app, health_fn fn, void *ctx, struct err *err);
+/* Workers, queues, services. 0 or -1. One round trip. */
+int health_work(struct app *app, const struct overview *o, health_fn fn, void *ctx, struct err *err);
+
+#endif
