@@ -67,6 +67,9 @@ static const struct trial trials[] = {
     { WEB | ADMIN, "tokens", "HGET @tokens @id" },
     { WEB | ADMIN, "tokens", "HSET @token role check" },
     { ADMIN, "tokens", "HDEL @tokens @id" },
+    { WEB | ADMIN, "administrators", "HGET @users @id" },
+    { WEB | ADMIN, "administrators", "HDEL @users @id" },
+    { WEB | ADMIN, "workers", "HGETALL @worker_seen" },
     { WEB | ADMIN, "limits", "SET @limit 1 PX 10000" },
     { ALL, "scripts", "TIME" },
     { ALL, "scripts", "SCRIPT LOAD @script" },
@@ -78,6 +81,7 @@ static const struct trial session_trials[] = {
     { WEB | ADMIN, "sessions", "SET @session check PX 10000" },
     { WEB | ADMIN, "sessions", "GET @session" },
     { WEB | ADMIN, "sessions", "EVAL @script 1 @session" },
+    { WEB | ADMIN, "administrators", "HSET @admin_session name check" },
     { WEB | ADMIN, "sessions", "SET @ticket check PX 10000" },
     { HOUSE, "sessions", "DEL @session" },
     { WEB | ADMIN, "sessions", "SADD @user_sessions check" },
@@ -169,6 +173,9 @@ static void name_places(struct check *c)
     put(c, "user_sessions", key_user_sessions(h, id), true);
     put(c, "session_users", key_session_users(h), false);
     put(c, "ticket", key_ticket(h, id), true);
+    put(c, "worker_seen", key_worker(h, id), false);
+    put(c, "users", key_users(h), false);
+    put(c, "admin_session", key_admin_session(h, id), true);
     put(c, "limit", key_limit(h, SPAN("read"), id), true);
 }
 

@@ -3,7 +3,7 @@
  *
  *   from here? (only /api/internal) -> find the route -> a program's token -> not too much waiting? -> who asks, the
  *   request, and is it too often? (one round trip for all three) -> read the body -> a newcomer's cookie -> signed in?
- *   -> is it theirs? -> from a page of ours? -> CSRF -> is the service open? -> function
+ *   -> is it theirs? -> an administrator? -> from a page of ours? -> CSRF -> is the service open? -> function
  *
  * Whatever says no ends in the same place: the error page, or problem+json. Of the requests that a thread is handed at
  * once, those that only look (ROUTE_LOOKS) share the one round trip; then the others follow, one after the other. */
@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "core/locale.h"
 #include "core/options.h"
+#include "web/admin.h"
 #include "web/api.h"
 #include "web/look.h"
 #include "web/metrics.h"
@@ -224,12 +225,19 @@ static enum problem is_from_our_page(struct exchange *x)
     return !origin.s || !host.s || span_eq(authority(origin), host) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
 }
 
+static enum problem administers(struct exchange *x)
+{
+    return demands(x, ROUTE_ADMIN) ? admin_look(x, demands(x, DEMAND_ADMIN)) : PROBLEM_NONE;
+}
+
 static enum problem csrf_holds(struct exchange *x)
 {
     struct span token = x->param[PARAM_CSRF].s ? x->param[PARAM_CSRF] : form_get(&x->form, "_token");
 
     if (!demands(x, DEMAND_CSRF))
         return PROBLEM_NONE;
+    if (demands(x, ROUTE_ADMIN))
+        return admin_session_csrf_ok(&x->seat->app, &x->admin, token) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
     return x->has_owner && session_csrf_ok(&x->seat->app, &x->session, token) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
 }
 
@@ -251,6 +259,8 @@ static enum problem touch(struct exchange *x)
         session_touch(&x->seat->app, &x->session);
     if (x->has_request)
         request_touch(&x->seat->app, &x->request);
+    if (x->admin.known && demands(x, DEMAND_PERSON) && !page_is_auto(x))
+        admin_session_touch(&x->seat->app, &x->admin);
     return PROBLEM_NONE;
 }
 
@@ -267,7 +277,7 @@ static enum problem run(struct exchange *x, step *const steps[], size_t count)
 
 static step *const finding[] = { is_from_here, find_route };
 static step *const looking[] = { token_holds, look_and_read };
-static step *const doing[] = { welcome, is_signed_in, is_theirs, is_from_our_page, csrf_holds, is_open, touch };
+static step *const doing[] = { welcome, is_signed_in, is_theirs, administers, is_from_our_page, csrf_holds, is_open, touch };
 
 /* --- the answer --- */
 

@@ -56,6 +56,7 @@ static void reset_request(struct exchange *x)
     x->service = NULL;
     x->cookie = x->token = (struct span){ NULL, 0 };
     x->session.known = x->has_owner = x->has_request = x->refused = false;
+    x->admin = (struct admin_session){ .known = false };
 }
 
 static void reset_answer(struct exchange *x)

@@ -5,6 +5,7 @@
 #ifndef PEYGIR_WEB_EXCHANGE_H
 #define PEYGIR_WEB_EXCHANGE_H
 
+#include "core/admin_session.h"
 #include "core/limit.h"
 #include "core/request.h"
 #include "core/session.h"
@@ -61,6 +62,7 @@ struct exchange {
     bool has_owner;              /* session.owner is known: a stored session, a signed cookie, or a newcomer */
     bool refused;                /* too often: `verdict` says more */
     struct limit_verdict verdict;
+    struct admin_session admin;  /* in the administrators' area: what its forms are bound to, and who has signed in */
     bool has_request;
     struct request request;      /* valid until the connection's next exchange */
 

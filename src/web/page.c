@@ -231,6 +231,29 @@ void page_service_item(struct exchange *x, struct json_object *item, const struc
     page_text(item, "url", x->scratch.s);
 }
 
+bool page_is_auto(const struct exchange *x)
+{
+    return span_is(form_get(&x->query, "auto"), "1");
+}
+
+void page_refresh(struct exchange *x, struct json_object *data, int seconds)
+{
+    bool by_itself = page_is_auto(x);
+
+    page_span(data, "refresh_url", x->path);
+    page_flag(data, "auto", by_itself);
+    str_reset(&x->scratch);
+    str_add_span(&x->scratch, x->path);
+    page_text(data, "manual_url", x->scratch.s);
+    str_adds(&x->scratch, "?auto=1");
+    page_text(data, "auto_url", x->scratch.s);
+    if (!by_itself)
+        return;
+    page_text(data, "refresh_url", x->scratch.s);
+    page_int(data, "refresh_s", seconds);
+    exchange_header_int(x, "Refresh", seconds);
+}
+
 /* --- answers --- */
 
 struct lookup {

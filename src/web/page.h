@@ -94,6 +94,25 @@
  *   devices[]            id, device P, address P (null), used_at, made_at (null), is_this
  *   has_others           there are more than this one
  *
+ * sign-in                POST {{action}} with _token, next, name and password
+ *   csrf, in_admin       bound to the form's own cookie; true
+ *   action, next         /admin/sign-in; where to go then
+ *   name               P what was typed; null
+ *   notice               sentence above the form: too soon, Redis is away, the session has ended, ...; null
+ *   error                sentence or null; errors: as on form (href "#f-name")
+ *   signed_out           this visitor has just signed out
+ *
+ * admin                  how Peygir is
+ *   csrf, in_admin       bound to the administrator's session; true
+ *   admin                name, sign_out_url
+ *   at                   date and time of the figures
+ *   state, is_ok, is_warning, is_failed   a sentence, and exactly one
+ *   attention[], fine[]  label, text P, grade, is_failed: what to look at; what is in order
+ *   queues[]             name, waiting, delayed, active, failed, oldest, workers: words and numbers; is_paused
+ *   workers[]            host, pid, queues, running, concurrency
+ *   today                total, completed, failed, average
+ *   refresh_url, auto, auto_url, manual_url   as on progress
+ *
  * error                  every other answer that is not what was asked for
  *   status N, status_number ("404" in the language's digits), name ("not_found"), heading, text
  *   retry_after N, retry_text   when to try again; null
@@ -116,6 +135,7 @@
  *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing,
  *     json.otp_missing, json.unknown_service, json.key_reused, json.not_finished, json.key_form, json.jobs_list,
  *     json.no_job, json.job_ended, json.token_role
+ *   title.admin, title.sign_in, everything in admin and sign_in
  *   messages.closed, when an administrator closes a service without a word
  */
 #ifndef PEYGIR_WEB_PAGE_H
@@ -151,6 +171,10 @@ const char *page_time(struct exchange *x, struct span rfc3339); /* NULL when it 
 /* `service` as every page of a service gets it; one service as an item of a list. */
 void page_service(struct exchange *x, struct json_object *data);
 void page_service_item(struct exchange *x, struct json_object *item, const struct service *service);
+/* Does this page refresh by itself, as the visitor chose (?auto=1)? Then it is not a person who asks. */
+bool page_is_auto(const struct exchange *x);
+/* refresh_url, auto, auto_url, manual_url, and refresh_s with its header if it does. */
+void page_refresh(struct exchange *x, struct json_object *data, int seconds);
 /* Render the page `name` with `data` (released here) and answer with `status`. */
 void page_answer(struct exchange *x, int status, const char *name, const char *title, struct json_object *data);
 /* 303 to `place` (a path of this site). */

@@ -65,24 +65,6 @@ static char *percent(struct exchange *x, int64_t progress)
     return words;
 }
 
-static void add_refresh(struct exchange *x, struct json_object *data)
-{
-    bool by_itself = span_is(form_get(&x->query, "auto"), "1");
-
-    page_span(data, "refresh_url", x->path);
-    page_flag(data, "auto", by_itself);
-    str_reset(&x->scratch);
-    str_add_span(&x->scratch, x->path);
-    page_text(data, "manual_url", x->scratch.s);
-    str_adds(&x->scratch, "?auto=1");
-    page_text(data, "auto_url", x->scratch.s);
-    if (!by_itself)
-        return;
-    page_text(data, "refresh_url", x->scratch.s);
-    page_int(data, "refresh_s", AUTO_REFRESH_S);
-    exchange_header_int(x, "Refresh", AUTO_REFRESH_S);
-}
-
 enum problem page_progress(struct exchange *x)
 {
     struct json_object *data;
@@ -101,7 +83,7 @@ enum problem page_progress(struct exchange *x)
     add_steps(x, data);
     page_text(data, "time_left", left_s > 0 ? page_duration(x, left_s) : NULL);
     add_queue(x, data);
-    add_refresh(x, data);
+    page_refresh(x, data, AUTO_REFRESH_S);
     service = text_in(x->service->title, x->locale);
     page_answer(x, 200, "progress",
                 page_words(x, "title.progress", LOCALE_PARAMS("service", service, "percent", percentage)), data);

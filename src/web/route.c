@@ -6,6 +6,8 @@
 /* What visitors do with a request of theirs. */
 #define LOOK (DEMAND_SESSION | DEMAND_REQUEST)
 #define ACT (LOOK | DEMAND_CSRF | DEMAND_PERSON)
+/* What administrators do. */
+#define ADMIN (ROUTE_ADMIN | DEMAND_ADMIN | DEMAND_PERSON)
 /* What programs of the house do. */
 #define PROGRAM (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE) | DEMAND_TOKEN(TOKEN_BOT))
 #define SITE (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE))
@@ -30,6 +32,11 @@ const struct route routes[] = {
     { METHOD_POST, "/account/sessions/revoke", page_account_revoke, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
     { METHOD_POST, "/account/sessions/revoke-others", page_account_revoke_others, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
     { METHOD_POST, "/account/sign-out", page_account_sign_out, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
+
+    { METHOD_GET, "/admin", page_admin, ADMIN, LIMIT_READ, page_sign_in_first },
+    { METHOD_GET, "/admin/sign-in", page_sign_in, ROUTE_ADMIN, LIMIT_READ, NULL },
+    { METHOD_POST, "/admin/sign-in", page_sign_in_submit, ROUTE_ADMIN | DEMAND_CSRF, LIMIT_SIGN_IN, page_sign_in_refused },
+    { METHOD_POST, "/admin/sign-out", page_sign_out, ADMIN | DEMAND_CSRF, LIMIT_CANCEL, page_sign_in_first },
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, LIMIT_READ, NULL },
     { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, LIMIT_SUBMIT, NULL },

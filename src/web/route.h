@@ -22,6 +22,8 @@ enum route_flags {
     ROUTE_LOOKS = 512,   /* GET with DEMAND_REQUEST whose function asks Redis nothing: several share a round trip */
     DEMAND_OPEN = 256,   /* {service} is not closed. Not with DEMAND_REQUEST: requests already made go on */
     DEMAND_USER = 1 << 14, /* signed in by the host site */
+    ROUTE_ADMIN = 4096,  /* of the administrators' area: cookies and forms of its own, and nothing of the visitor's session */
+    DEMAND_ADMIN = 8192, /* with ROUTE_ADMIN: an administrator who has signed in; for anyone else PROBLEM_FORBIDDEN */
 };
 /* A bearer token of this role; of any of them, when there are several. Such routes know no cookies, and so no session and no
  * CSRF. */
@@ -75,6 +77,12 @@ enum problem page_account(struct exchange *x);
 enum problem page_account_revoke(struct exchange *x);
 enum problem page_account_revoke_others(struct exchange *x);
 enum problem page_account_sign_out(struct exchange *x);
+enum problem page_admin(struct exchange *x);
+enum problem page_sign_in(struct exchange *x);
+enum problem page_sign_in_submit(struct exchange *x);
+enum problem page_sign_in_refused(struct exchange *x);
+enum problem page_sign_in_first(struct exchange *x);
+enum problem page_sign_out(struct exchange *x);
 enum problem api_services(struct exchange *x);
 enum problem api_request_create(struct exchange *x);
 enum problem api_request_status(struct exchange *x);

@@ -9,7 +9,8 @@
 
 /* What the C code renders; `content` in a template means the page's own. */
 static const char *const needed[] = { "layout", "home",   "form",     "closed", "progress",
-                                      "otp",    "result", "requests", "account", "error" };
+                                      "otp",    "result", "requests", "account", "error",
+                                      "sign-in", "admin" };
 static const char content[] = "content";
 
 struct page {

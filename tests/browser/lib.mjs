@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { PASSWORD, forgive, user } from '../lib/admin.mjs';
 import { SOURCE, editServices, start, tempDir, waitFor } from '../lib/peygir.mjs';
 
 export const LANGUAGES = ['fa', 'en'];
@@ -279,6 +280,13 @@ export class Person {
     return this.send('document-ocr', { file_id: fileId, language: this.language });
   }
 
+  // On the form that is open.
+  async signIn(name, password = PASSWORD) {
+    await this.page.getByLabel(this.words('sign_in.name'), { exact: true }).fill(name);
+    await this.page.getByLabel(this.words('sign_in.password'), { exact: true }).fill(password);
+    await this.button('sign_in.submit').click();
+  }
+
   async enterCode(code = CODE) {
     await this.page.getByLabel(this.words('otp.label'), { exact: true }).fill(code);
     await this.button('otp.submit').click();
@@ -384,6 +392,7 @@ export async function everyPage(person, look) {
     await goTo('progress-pending', 'progress', await person.requestOcr());
     await go('requests', '/requests');
   });
+  await adminPages(person, look, go);
   await errorPages(person, made, look, go);
   await accountPages(person, look, go);
 }
@@ -421,6 +430,32 @@ async function codePages(person, made, look, goTo) {
   await goTo('otp-expired', 'otp', made.brief, slug);
   await peygir.status(made.code, 'completed');
   await goTo('result-credit', 'result', made.code, slug);
+}
+
+// What administrators see, the form with every complaint included; signed out again in the end.
+async function adminPages(person, look, go) {
+  const { page, peygir } = person, name = `sara-${person.language}`;
+
+  await forgive(peygir);
+  await user(peygir, 'add', name).catch(() => {}); // another walk has made her
+  await go('admin-sign-in', '/admin/sign-in');
+  await person.signIn(name, 'not her password');
+  await page.locator('[aria-invalid=true]').first().waitFor();
+  await look('admin-sign-in-wrong');
+  await forgive(peygir, 'name', { count: 9, open_at: Date.now() + 60_000 });
+  await person.signIn(name);
+  await page.locator('.notice').waitFor();
+  await look('admin-sign-in-wait');
+  await forgive(peygir);
+  await person.signIn(name);
+  await page.waitForURL('/admin');
+  await go('admin', '/admin');
+  await peygir.cli('queue', 'pause', '--message', 'Back at noon');
+  await go('admin-warning', '/admin?auto=1');
+  await peygir.cli('queue', 'resume');
+  await person.button('admin.sign_out').click();
+  await page.waitForURL(/signed_out/);
+  await look('admin-signed-out');
 }
 
 async function errorPages(person, made, look, go) {

@@ -162,7 +162,7 @@ static void each_role_has_a_flag_of_its_own(void **state)
         all |= DEMAND_TOKEN(i);
     }
     assert_int_equal(all, DEMAND_SOME_TOKEN);
-    assert_int_equal(all & ((DEMAND_OPEN * 2 - 1) | DEMAND_USER), 0); /* nor does any of them stand for something else */
+    assert_int_equal(all & (DEMAND_USER * 2 - 1), 0); /* nor does any of them stand for something else */
 }
 
 /* Looking whether a service is open ends what was read of a request. */
@@ -194,6 +194,21 @@ static void what_lies_under_account_is_for_users_alone(void **state)
     }
 }
 
+static void the_administrators_area_is_for_administrators_and_knows_no_visitor(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        bool area = strcmp(routes[i].pattern, "/admin") == 0 || strncmp(routes[i].pattern, "/admin/", 7) == 0;
+        bool door = strcmp(routes[i].pattern, "/admin/sign-in") == 0;
+        assert_int_equal(area, (routes[i].flags & ROUTE_ADMIN) != 0);
+        assert_int_equal(area && !door, (routes[i].flags & DEMAND_ADMIN) != 0);
+        if (area)
+            assert_int_equal(routes[i].flags & (DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_REQUEST | DEMAND_SOME_TOKEN), 0);
+        if (area && !door)
+            assert_ptr_equal(routes[i].refused, page_sign_in_first);
+    }
+}
+
 static void what_lies_under_api_answers_problems_as_json(void **state)
 {
     (void)state;
@@ -219,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_request_goes_on_when_its_service_is_closed),
         cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs),
         cmocka_unit_test(what_lies_under_account_is_for_users_alone),
+        cmocka_unit_test(the_administrators_area_is_for_administrators_and_knows_no_visitor),
         cmocka_unit_test(what_lies_under_api_answers_problems_as_json),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
