@@ -58,29 +58,40 @@ static void make_known(const struct app *app, struct span nonce, const char *nam
 
 /* --- counting --- */
 
-enum { BY_NAME, BY_ADDRESS, COUNTERS };
+/* Where an attempt is counted: by its name, and by its address unless the browser is known. */
+struct counters {
+    struct key key[2];
+    int count;
+};
 
 /* Names and addresses are not readable in a key. */
-static void counter_keys(const struct app *app, const struct sign_in *attempt, struct span nonce, struct key keys[COUNTERS])
+static struct key counter(const struct app *app, const char *kind, struct span who)
 {
     char hex[DIGEST_HEX_SIZE];
+
+    secret_sign_hex(app->house->secret, kind, who, hex);
+    return key_limit(app->house, span_of(kind), span_of(hex));
+}
+
+static struct counters find_counters(const struct app *app, const struct sign_in *attempt, struct span nonce)
+{
+    struct counters c = { .count = nonce.s ? 1 : 2 };
     struct str text = STR_INIT;
 
     known_text(&text, nonce, attempt->name);
-    secret_sign_hex(app->house->secret, "sign-in-name", (struct span){ text.s, text.len }, hex);
-    keys[BY_NAME] = key_limit(app->house, SPAN("sign-in-name"), span_of(hex));
-    secret_sign_hex(app->house->secret, "sign-in-address", attempt->address, hex);
-    keys[BY_ADDRESS] = key_limit(app->house, SPAN("sign-in-address"), span_of(hex));
+    c.key[0] = counter(app, "sign-in-name", (struct span){ text.s, text.len });
+    c.key[1] = counter(app, "sign-in-address", attempt->address);
     str_free(&text);
+    return c;
 }
 
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number
 
 /* May it be tried? It counts as failed from here on. And the account, in the same round trip: *found. */
-static int begin(struct app *app, const struct sign_in *attempt, const struct key keys[COUNTERS], struct user *user, bool *found, struct err *err)
+static int begin(struct app *app, const struct sign_in *attempt, const struct counters *c, struct user *user, bool *found, struct err *err)
 {
-    const struct span names[COUNTERS] = { key_span(&keys[BY_NAME]), key_span(&keys[BY_ADDRESS]) };
+    const struct span keys[] = { key_span(&c->key[0]), key_span(&c->key[1]) };
     const struct span args[] = { SPAN(KEEP_MS), SPAN("0"), SPAN(TEXT_OF(SIGN_IN_NAME_CAP_S) "000"), SPAN(TEXT_OF(SIGN_IN_ADDRESS_FREE)),
                                  SPAN(TEXT_OF(SIGN_IN_ADDRESS_CAP_S) "000") };
     const struct reply *replies;
@@ -88,7 +99,7 @@ static int begin(struct app *app, const struct sign_in *attempt, const struct ke
     size_t count;
 
     redis_use_db(app->redis, app->main_db);
-    redis_queue_script(app->redis, &script_sign_in_begin, COUNTERS, names, ARRAY_LEN(args), args);
+    redis_queue_script(app->redis, &script_sign_in_begin, c->count, keys, 1 + 2 * c->count, args);
     user_queue(app, attempt->name);
     if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0 || redis_reply_ok(&replies[1], err) < 0)
         return -1;
@@ -101,14 +112,20 @@ static int begin(struct app *app, const struct sign_in *attempt, const struct ke
     return -1;
 }
 
-static void post_end(struct app *app, const struct key keys[COUNTERS], const char *name)
+static void post_end(struct app *app, const struct counters *c, const char *name)
 {
     const struct key users = key_users(app->house);
-    const struct span argv[] = { SPAN("EVAL"), { script_sign_in_end.body, script_sign_in_end.body_len }, SPAN("3"), key_span(&keys[BY_NAME]),
-                                 key_span(&keys[BY_ADDRESS]), key_span(&users), span_of(name) };
+    struct span argv[7] = { SPAN("EVAL"), { script_sign_in_end.body, script_sign_in_end.body_len } };
+    char digits[NUMBER_SIZE];
+    int argc = 2;
 
+    argv[argc++] = span_number(digits, c->count + 1);
+    argv[argc++] = key_span(&users);
+    for (int i = 0; i < c->count; i++)
+        argv[argc++] = key_span(&c->key[i]);
+    argv[argc++] = span_of(name);
     redis_use_db(app->redis, app->main_db);
-    redis_post(app->redis, ARRAY_LEN(argv), argv);
+    redis_post(app->redis, argc, argv);
 }
 
 /* --- comparing --- */
@@ -135,13 +152,12 @@ static int attempt_one(struct app *app, const struct sign_in *attempt, struct ad
                        struct err *err)
 {
     struct span nonce = known_nonce(app, attempt);
-    struct key keys[COUNTERS];
+    const struct counters counters = find_counters(app, attempt, nonce);
     struct user user;
     bool found;
     int right;
 
-    counter_keys(app, attempt, nonce, keys);
-    if (begin(app, attempt, keys, &user, &found, err) < 0)
+    if (begin(app, attempt, &counters, &user, &found, err) < 0)
         return -1;
     right = compare(attempt, &user, found, err);
     if (right == 0 && found)
@@ -149,7 +165,7 @@ static int attempt_one(struct app *app, const struct sign_in *attempt, struct ad
     if (right <= 0)
         return right;
     keep_up(app, &user, attempt->password);
-    post_end(app, keys, user.name);
+    post_end(app, &counters, user.name);
     if (admin_session_start(app, &user, s, err) < 0)
         return -1;
     make_known(app, nonce, user.name, known_out);

@@ -3,7 +3,7 @@
  * Every attempt counts as a failure until it has succeeded, so that of many at once one is tried. After a failure the name waits 1, 2, 4, … up
  * to SIGN_IN_NAME_CAP_S seconds, so less than a hundred guesses an hour; an address that has failed SIGN_IN_ADDRESS_FREE times waits likewise. No delay is
  * longer than its cap, and what is refused as too soon counts for nothing: nobody is locked out for ever. A browser in which the name has signed in
- * before brings a signed cookie and has a counter of its own, so others who guess do not delay it.
+ * before brings a signed cookie and has a counter of its own instead of those two, so others who guess do not delay it.
  *
  * The counters are P:limit:sign-in-name:{HMAC} and P:limit:sign-in-address:{HMAC}, hashes {count, open_at} that expire by themselves. */
 #ifndef PEYGIR_SIGN_IN_H

@@ -216,6 +216,33 @@ static void a_form_belongs_to_one_session_asvs_4_2_2(void **state)
     assert_false(admin_session_csrf_ok(&app, &none, span_of(csrf)));
 }
 
+/* The same server under another name counts as another one. */
+static void sessions_may_live_on_another_server_than_accounts(void **state)
+{
+    const char *path = server_url() + strlen("unix://");
+    char *name = xmemdupz(path, strcspn(path, "?")), *other = xasprintf("%s.other", name), *url = xasprintf("unix://%s?db=5", other);
+    struct admin_session s;
+    char key[128];
+
+    (void)state;
+    assert_int_equal(symlink(name, other), 0);
+    leave(state);
+    house_set("REDIS_SESSION_URL", url);
+    enter(state);
+    assert_ptr_not_equal(app.redis, app.session_redis);
+    s = signed_in();
+    key_of(&s, key);
+    assert_redis("1", "-n", "5", "EXISTS", key);
+    assert_int_equal(read_again(s.token), 1);
+    assert_int_equal(user_remove(&app, "sara", &err), 1);
+    assert_int_equal(read_again(s.token), 0);
+    house_set("REDIS_SESSION_URL", "");
+    unlink(other);
+    free(name);
+    free(other);
+    free(url);
+}
+
 static void nobody_is_known_while_redis_is_away(void **state)
 {
     struct admin_session s = signed_in(), back;
@@ -245,6 +272,7 @@ int main(void)
         TEST(no_touch_prolongs_a_session_beyond_its_whole_life_asvs_3_3_2),
         TEST(a_touch_revives_nothing),
         TEST(a_form_belongs_to_one_session_asvs_4_2_2),
+        TEST(sessions_may_live_on_another_server_than_accounts),
         TEST(nobody_is_known_while_redis_is_away),
     };
     return cmocka_run_group_tests_name("admin_session", tests, open_house, close_house);

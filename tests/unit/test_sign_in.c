@@ -147,6 +147,9 @@ static void others_who_guess_do_not_delay_a_browser_that_is_known(void **state)
     for (int i = 0; i < 2; i++)
         try("sara", BAD, THERE, NULL);
     assert_too_soon(try("sara", GOOD, HERE, NULL), 2);
+    set_counters("sign-in-address", "1000");
+    assert_int_equal(try("zara", BAD, HERE, NULL), 0);
+    assert_too_soon(try("zara", BAD, HERE, NULL), SIGN_IN_ADDRESS_CAP_S);
     assert_int_equal(try("sara", GOOD, HERE, cookie), 1);
     assert_string_equal(known, cookie);
 }
