@@ -162,6 +162,8 @@ static int attempt_one(struct app *app, const struct sign_in *attempt, struct ad
     right = compare(attempt, &user, found, err);
     if (right == 0 && found)
         log_warn("Somebody failed to sign in as administrator %s.", user.name);
+    else if (right == 0)
+        log_warn("Somebody failed to sign in under a name that no administrator has.");
     if (right <= 0)
         return right;
     keep_up(app, &user, attempt->password);

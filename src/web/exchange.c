@@ -55,8 +55,8 @@ static void reset_request(struct exchange *x)
     x->route = NULL;
     x->service = NULL;
     x->cookie = x->token = (struct span){ NULL, 0 };
-    x->session.known = x->has_owner = x->has_request = x->refused = false;
-    x->admin = (struct admin_session){ .known = false };
+    x->session.known = x->admin.known = x->has_owner = x->has_request = x->refused = false;
+    x->admin.token[0] = '\0';
 }
 
 static void reset_answer(struct exchange *x)

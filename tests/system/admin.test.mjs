@@ -127,6 +127,28 @@ describe('the form', () => {
     assert.equal((await person.send(form, { _token: visitors.csrf, name: 'sara', password: PASSWORD })).status, 403);
   });
 
+  test('takes what nobody means well with', async () => {
+    const person = peygir.visitor(), form = await signInForm(person);
+    const send = (fields, headers) => person.post(SIGN_IN, fields, headers);
+    const { _token } = form.fields;
+    const statuses = [
+      await send({ _token, name: 'x'.repeat(5000), password: WRONG }),
+      await send({ _token, name: 'sara', password: 'y'.repeat(50_000) }),
+      await send({ _token, name: 'sara:era', password: WRONG }),
+      await send({ _token, name: '<script>', password: '\u0000' }),
+      await send(`_token=${_token}&name=sara&name=ali&password=x`),
+      await send(`_token=${_token}&name=%ff&password=x`),
+      await send({ _token, name: 'sara', password: 'z'.repeat(70_000) }),
+      await send('{}', { 'content-type': 'application/json' }),
+    ].map(({ status }) => status);
+    assert.deepEqual(statuses, [422, 422, 422, 400, 400, 400, 413, 415]);
+    assert.equal((await person.fetch(SIGN_IN, { method: 'PUT' })).headers.get('allow'), 'GET, HEAD, POST');
+    const shown = await send({ _token, name: '"><script>alert(1)</script>', password: WRONG });
+    assert.equal(shown.status, 422);
+    assert.ok(!shown.html.includes('<script>alert'));
+    assert.equal(shown.form(SIGN_IN).fields.name, '"><script>alert(1)</script>');
+  });
+
   test('leads nowhere but into the area (ASVS 5.1.5)', async () => {
     const places = ['https://evil.example/', '//evil.example/', '/\\evil.example', '/requests', '/administrator', '/admin//evil.example', '/admin/../requests',
       '/admin\r\nX-Evil: 1', '/admin/\u00e9', ''];
@@ -409,5 +431,7 @@ test('no password and no token is in a log, in `config` or in Redis (ASVS 2.4.1,
   }
   assert.match(places.logs, /Administrator sara signed in\./);
   assert.match(places.logs, /Somebody failed to sign in as administrator sara\./);
+  assert.match(places.logs, /Somebody failed to sign in under a name that no administrator has\./);
+  assert.ok(!places.logs.includes('zara')); // people type passwords into the wrong field
   assert.match(config, /ADMIN_IDLE/);
 });
