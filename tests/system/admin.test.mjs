@@ -400,12 +400,13 @@ describe('the page', () => {
 describe('without Redis', () => {
   test('nobody is let in and nobody signs in; both learn when to come back', async () => {
     const person = await administrator(), newcomer = peygir.visitor();
-    const form = await signInForm(newcomer);
+    const form = await signInForm(newcomer), button = (await person.get('/admin')).form('/admin/sign-out');
     const pid = peygir.kill('redis', 'SIGSTOP');
     try {
       const page = await person.get('/admin');
       assert.equal(page.status, 503);
       assert.ok(Number(page.headers.get('retry-after')) > 0);
+      assert.equal((await person.send(button)).status, 503); // nobody is told to be signed out who is not
       const refused = await newcomer.send(form, { name: 'sara', password: PASSWORD });
       assert.equal(refused.status, 503);
       assert.ok(Number(refused.headers.get('retry-after')) > 0);

@@ -4,8 +4,11 @@
 #include "core/sign_in.h"
 #include "tests/unit/keyhouse.h"
 
+#include <time.h>
+
 #define GOOD "orange lamp 7 river"
 #define BAD "orange lamp 8 river"
+#define PASSWORD_TOO_LONG 2000
 #define HERE "192.0.2.1"
 #define THERE "192.0.2.2"
 
@@ -65,6 +68,32 @@ static void a_wrong_password_and_an_unknown_name_look_the_same_asvs_2_2_1(void *
     assert_int_equal(try("", "", HERE, NULL), 0);
     assert_too_soon(try("sara", GOOD, HERE, NULL), 1);
     assert_too_soon(try("zara", GOOD, HERE, NULL), 1);
+}
+
+/* Processor time of this thread, which a busy machine does not change much. */
+static double cost_of(const char *name, const char *password)
+{
+    struct timespec from, to;
+
+    set_counters("sign-in-name", "0");
+    set_counters("sign-in-address", "0");
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from), 0);
+    assert_int_equal(try(name, password, HERE, NULL), 0);
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to), 0);
+    return (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+}
+
+static void an_unknown_name_costs_what_a_known_one_does_asvs_2_2_1(void **state)
+{
+    char longest[PASSWORD_TOO_LONG + 1] = "";
+    double known_name;
+
+    (void)state;
+    memset(longest, 'x', PASSWORD_TOO_LONG);
+    known_name = cost_of("sara", BAD);
+    assert_true(cost_of("zara", BAD) > known_name / 3);
+    assert_true(cost_of("not a name", BAD) > known_name / 3);
+    assert_true(cost_of("sara", longest) > known_name / 3);
 }
 
 static void the_whole_password_counts_asvs_2_1_3(void **state)
@@ -256,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(name_and_password_begin_a_session),
         TEST(a_wrong_password_and_an_unknown_name_look_the_same_asvs_2_2_1),
+        TEST(an_unknown_name_costs_what_a_known_one_does_asvs_2_2_1),
         TEST(the_whole_password_counts_asvs_2_1_3),
         TEST(of_many_attempts_at_once_one_is_tried_asvs_2_2_1),
         TEST(each_failure_doubles_the_delay_up_to_its_cap_asvs_2_2_1),
