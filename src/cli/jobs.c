@@ -2,7 +2,7 @@
 #include "cli/jobs.h"
 
 #include "base/json.h"
-#include "cli/mask.h"
+#include "core/mask.h"
 #include "core/options.h"
 
 /* --- queues --- */
@@ -175,6 +175,14 @@ static void set_score(struct json_object *row, const struct job_view *view)
         output_set_time(row, names[view->place], (int64_t)view->score);
 }
 
+/* A bot or program said it. */
+static void set_said(struct json_object *row, const char *name, const char *text)
+{
+    char *masked = mask_numbers(text);
+    output_set_text(row, name, masked);
+    free(masked);
+}
+
 struct json_object *jobs_row(const struct job_view *view)
 {
     struct json_object *row = json_object_new_object();
@@ -188,7 +196,7 @@ struct json_object *jobs_row(const struct job_view *view)
     output_set_number(row, "deaths", view->deaths);
     output_set_number(row, "run", view->run);
     output_set_number(row, "progress", view->progress);
-    output_set_text(row, "error", view->error);
+    set_said(row, "error", view->error);
     output_set_time(row, "created_at", view->created_ms);
     output_set_time(row, "started_at", view->started_ms);
     output_set_time(row, "completed_at", view->completed_ms);
@@ -219,6 +227,15 @@ static struct json_object *number_or_null(int64_t number, int64_t none)
     return number == none ? NULL : json_object_new_int64(number);
 }
 
+/* Of its attempts the errors; a worker's name is one of a host. */
+static void mask_history(struct json_object *history)
+{
+    struct json_object *error;
+    for (size_t i = 0; json_object_is_type(history, json_type_array) && i < json_object_array_length(history); i++)
+        if (json_object_object_get_ex(json_object_array_get_idx(history, i), "error", &error))
+            mask_texts(error);
+}
+
 struct json_object *jobs_object(const struct job_view *view)
 {
     struct json_object *all = jobs_row(view), *history = NULL;
@@ -226,18 +243,17 @@ struct json_object *jobs_object(const struct job_view *view)
     json_object_object_add(all, "priority", number_or_null(view->priority, -1));
     json_object_object_add(all, "max_attempts", number_or_null(view->max_attempts, 0));
     json_object_object_add(all, "timeout", number_or_null(view->timeout_s, 0));
-    output_set_text(all, "message", view->message);
+    set_said(all, "message", view->message);
     output_set_text(all, "user_id", view->user_id);
     output_set_text(all, "parent", view->parent);
-    char *key = view->unique_key ? mask_numbers(view->unique_key) : NULL;
-    output_set_text(all, "unique_key", key);
-    free(key);
+    set_said(all, "unique_key", view->unique_key);
     json_object_object_add(all, "ttl_seconds", view->ttl_ms < 0 ? NULL : json_object_new_int64(view->ttl_ms / 1000));
     json_object_object_add(all, "payload", mask_members(NULL, span_of(view->payload)));
     output_set_bool(all, "payload_masked", true);
     output_set_bool(all, "has_result", view->result != NULL);
     if (view->history)
         json_parse(view->history, strlen(view->history), &history, NULL);
+    mask_history(history);
     json_object_object_add(all, "history", history ? history : json_object_new_array());
     return all;
 }

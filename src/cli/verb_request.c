@@ -1,8 +1,11 @@
 /* verb_request.c: peygir request list|show|cancel|cleanup */
 #include "base/json.h"
-#include "cli/mask.h"
 #include "cli/output.h"
+#include "core/mask.h"
+#include "core/options.h"
 #include "core/request.h"
+#include "core/seal.h"
+#include "core/secret.h"
 #include "core/view.h"
 
 static int parse_hash(const struct cli *cli, struct span *hash, struct err *err)
@@ -36,6 +39,8 @@ static struct json_object *view_of(struct cli *cli, const struct request *rq)
     const struct service *service = services_find(cli->house.services, request_slug(rq));
     view_add(&text, rq, service, cli->house.locales ? locales_default(cli->house.locales) : NULL);
     struct json_object *view = parsed((struct span){ text.s, text.len });
+    mask_texts(json_object_object_get(view, "current_message"));
+    mask_texts(json_object_object_get(view, "error"));
     str_free(&text);
     return view;
 }
@@ -96,10 +101,31 @@ static struct json_object *history_of(struct cli *cli, struct span hash, struct 
         struct json_object *entry = parsed(reply_text(&reply->item[i])), *row = json_object_new_object();
         for (size_t k = 0; k < ARRAY_LEN(names) && json_object_is_type(entry, json_type_array); k++)
             json_object_object_add(row, names[k], json_object_get(json_object_array_get_idx(entry, k)));
+        mask_texts(json_object_object_get(row, "message"));
         json_object_array_add(list, row);
         json_object_put(entry);
     }
     return list;
+}
+
+/* The form's values, masked; "(sealed)" for who may not read the secret, and when they do not open. */
+static struct json_object *form_of(struct cli *cli, const struct request *rq)
+{
+    const struct service *service = services_find(cli->house.services, request_slug(rq));
+    struct span value = rq->doc.field[DOC_DATA];
+    struct secret *secret = NULL;
+    struct str opened = STR_INIT;
+    struct json_object *form;
+    if (!seal_is(value))
+        return mask_members(service, value);
+    if (secret_load(settings_text(cli->settings, OPT_PEYGIR_SECRET_FILE), &secret, NULL) == 0 &&
+        seal_open(&opened, secret, span_of(rq->hash), document_names[DOC_DATA], value, NULL) == 1)
+        form = mask_members(service, (struct span){ opened.s, opened.len });
+    else
+        form = json_object_new_string("(sealed)");
+    secret_free(secret);
+    str_free(&opened);
+    return form;
 }
 
 int verb_request_show(struct cli *cli, struct err *err)
@@ -116,8 +142,7 @@ int verb_request_show(struct cli *cli, struct err *err)
     if (parse_hash(cli, &hash, err) < 0 || read_known(cli, hash, &rq, err) < 0)
         return -1;
     struct json_object *all = view_of(cli, &rq);
-    const struct service *service = services_find(cli->house.services, request_slug(&rq));
-    json_object_object_add(all, "request_data", mask_members(service, rq.doc.field[DOC_DATA]));
+    json_object_object_add(all, "request_data", form_of(cli, &rq));
     json_object_object_add(all, "has_result",
                            json_object_new_boolean(!span_is(document_value(&rq.doc, DOC_RESULT), "null")));
     json_object_object_add(all, "run", json_object_new_int64(rq.guard.run));

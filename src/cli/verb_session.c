@@ -1,6 +1,6 @@
 /* verb_session.c: peygir session list|show|create|revoke|revoke-all */
-#include "cli/mask.h"
 #include "cli/output.h"
+#include "core/mask.h"
 #include "core/session_admin.h"
 
 /* --- looking --- */

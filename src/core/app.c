@@ -33,6 +33,18 @@ static int open_servers(struct house *h, const char *client_name, int command_ms
     return 0;
 }
 
+/* Without a secret only services that seal nothing can be carried out. */
+static int load_seals(struct house *h, struct err *err)
+{
+    const char *file = settings_text(h->settings, OPT_PEYGIR_SECRET_FILE), *slug = services_sealing(h->services);
+
+    if (!file && !slug)
+        return 0;
+    if (secret_load(file, &h->secret, err) == 0)
+        return 0;
+    return slug ? err_prefix(err, "The service %s seals its values", slug) : -1;
+}
+
 static int load_definitions(struct house *h, unsigned what, struct err *err)
 {
     const struct settings *s = h->settings;
@@ -46,7 +58,7 @@ static int load_definitions(struct house *h, unsigned what, struct err *err)
         return -1;
     if ((what & HOUSE_SECRET) && secret_load(settings_text(s, OPT_PEYGIR_SECRET_FILE), &h->secret, err) < 0)
         return -1;
-    return 0;
+    return what & HOUSE_SEALS ? load_seals(h, err) : 0;
 }
 
 int house_open(struct house *h, const struct settings *settings, unsigned what, const char *client_name, int command_ms,

@@ -154,9 +154,15 @@ static void change_time(struct change *c, enum document_field field, int64_t ms)
 
 void change_guard_text(struct change *c, const char *name, struct span text)
 {
+    struct span kept = keep(c, xmemdupz(text.s, text.len), text.len);
+    for (size_t i = 0; i < c->guard_count; i++)
+        if (strcmp(c->guard[i].name, name) == 0) {
+            c->guard[i].value = kept;
+            return;
+        }
     if (c->guard_count >= CHANGE_FIELDS)
         abort();
-    c->guard[c->guard_count++] = (struct change_guard){ name, keep(c, xmemdupz(text.s, text.len), text.len) };
+    c->guard[c->guard_count++] = (struct change_guard){ name, kept };
 }
 
 void change_guard_int(struct change *c, const char *name, int64_t n)
@@ -448,7 +454,7 @@ static int read_for_change(struct app *app, struct span hash, bool repairs, stru
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
     int found = request_take(app, hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
-    if (found == 1 && foreign && !repairs)
+    if (found == 1 && !repairs && (foreign || request_lies_open(app, rq)))
         return request_adopt(app, hash, err) < 0 ? -1 : 2;
     return found;
 }
@@ -474,6 +480,7 @@ static int decide_and_write(struct app *app, const struct request *rq, int64_t r
         return err_set(err, ERR_STATE, "request %s is %s and cannot become %s", rq->hash, request_status_name(rq->status),
                        request_status_name((enum request_status)c->to));
     stamp(app, rq, c);
+    change_seal(app, rq, c);
     return write_change(&(struct save){ .app = app, .rq = rq, .c = c, .run = run, .repairs = repairs }, err);
 }
 

@@ -46,6 +46,10 @@ void change_guard_int(struct change *c, const char *name, int64_t n);
 void change_guard_text(struct change *c, const char *name, struct span text);
 void change_mail(struct change *c, struct span json, int64_t ttl_ms);
 void change_error(struct change *c, const struct request_error *error); /* error_data, and its message as the document's */
+/* Seal the personal values that the document will hold (request_seal.c); change_make and change_adopt do so by themselves, last. */
+void change_seal(const struct app *app, const struct request *rq, struct change *c);
+/* For what was written past the guard: a service that is strict takes no result that was not sealed. After change_status. */
+void change_refuse_plain(const struct app *app, const struct request *rq, struct change *c);
 /* A leg HASH.{suffix}{n}; n 0 is not written. call NULL: the leg for entered code n. */
 void change_leg(struct change *c, const struct request *rq, const char *suffix, int64_t n, const char *call);
 

@@ -6,6 +6,7 @@
 #include "core/fleet.h"
 #include "core/job_type.h"
 #include "core/locale.h"
+#include "core/mask.h"
 
 /* --- pieces of sentences --- */
 
@@ -39,6 +40,13 @@ static void add_reason(struct str *out, const struct app *app, struct span reaso
         locale_add_message(en, out, reason);
     else
         str_add_span(out, reason);
+}
+
+/* What a bot or program said may hold a number of a person. */
+static void add_said(struct str *out, const char *before, const char *text)
+{
+    str_adds(out, before);
+    mask_add_numbers(out, text);
 }
 
 /* A text that ends a sentence, with its stop and the line's end. */
@@ -232,7 +240,7 @@ static void add_attempt(struct str *out, const struct job_view *v)
     else
         str_addf(out, " (attempt %lld", (long long)v->attempts + 1);
     if (v->error)
-        str_addf(out, " after: %s", v->error);
+        add_said(out, " after: ", v->error);
     str_addc(out, ')');
 }
 
@@ -281,8 +289,10 @@ static void explain_active(struct str *out, const struct scene *s)
     if (v->progress > 0 || v->message) {
         str_addf(out, "It is at %lld %%", (long long)v->progress);
         if (v->message) {
+            char *said = mask_numbers(v->message);
             str_adds(out, ": ");
-            add_reason(out, s->app, span_of(v->message));
+            add_reason(out, s->app, span_of(said));
+            free(said);
         }
         end_line(out);
     }
@@ -309,7 +319,7 @@ static void explain_failed(struct str *out, const struct scene *s)
     add_span_of_time(out, v->now_ms - (int64_t)v->score);
     str_adds(out, " ago");
     if (v->error)
-        str_addf(out, ": %s", v->error);
+        add_said(out, ": ", v->error);
     end_line(out);
     str_addf(out, "It failed %zu %s; peygir failed retry %s tries it again.\n", times, times == 1 ? "time" : "times",
              v->id);
@@ -327,7 +337,7 @@ static void explain_done(struct str *out, const struct scene *s)
     str_addf(out, "It is %s since ", v->status);
     add_span_of_time(out, v->now_ms - v->completed_ms);
     if (v->error)
-        str_addf(out, ": %s", v->error);
+        add_said(out, ": ", v->error);
     end_line(out);
     if (v->ttl_ms >= 0) {
         str_adds(out, "Its data goes in ");

@@ -7,6 +7,7 @@
 #include "core/estimate.h"
 #include "core/limit.h"
 #include "core/otp.h"
+#include "core/seal.h"
 #include "core/secret.h"
 #include "core/view.h"
 #include "scripts.h"
@@ -148,7 +149,7 @@ int request_read(struct app *app, struct span hash, struct request *rq, struct e
         if (redis_exchange(app->redis, &replies, &count, err) < 0)
             return -1;
         int found = request_take(app, hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
-        if (found <= 0 || !foreign)
+        if (found <= 0 || (!foreign && !request_lies_open(app, rq)))
             return found;
         if (request_adopt(app, hash, err) < 0)
             return err && err->kind == ERR_NOT_FOUND ? 0 : -1;
@@ -215,6 +216,16 @@ static void add_text_member(struct str *b, enum document_field field, struct spa
     str_free(&json);
 }
 
+/* The form's values, sealed before they are written for the first time. */
+static void add_data(struct app *app, const struct request_new *n, const char *hash, struct str *out)
+{
+    struct str sealed = STR_INIT;
+    if (n->service->seal != SERVICE_SEAL_OFF)
+        seal_add(&sealed, app->house->secret, span_of(hash), document_names[DOC_DATA], n->data);
+    add_member(out, DOC_DATA, sealed.s ? (struct span){ sealed.s, sealed.len } : n->data);
+    str_free(&sealed);
+}
+
 static void make_document(struct app *app, const struct request_new *n, const char *hash, int64_t now_ms, struct str *out)
 {
     char now[CLOCK_RFC3339_SIZE], expires[CLOCK_RFC3339_SIZE], duration[24];
@@ -228,7 +239,7 @@ static void make_document(struct app *app, const struct request_new *n, const ch
     add_member(out, DOC_PROGRESS, SPAN("0"));
     add_text_member(out, DOC_MESSAGE, SPAN("messages.queued"));
     add_member(out, DOC_DURATION, span_of(duration));
-    add_member(out, DOC_DATA, n->data);
+    add_data(app, n, hash, out);
     add_member(out, DOC_OTP, SPAN("null"));
     add_member(out, DOC_RESULT, SPAN("null"));
     add_member(out, DOC_ERROR, SPAN("null"));

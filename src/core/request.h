@@ -84,6 +84,11 @@ int request_adopt(struct app *app, struct span hash, struct err *err);
 struct span request_slug(const struct request *rq);
 /* Its service's definition; NULL when there is none (any more), or the program has loaded none. */
 const struct service *request_service(const struct app *app, const struct request *rq);
+/* request_data or result_data as it was before it was sealed (seal.h), appended; one that is plain as it stands. 0; -1 (ERR_FAILED): its
+ * key is gone or it was changed; nothing is appended, and the log has said so. */
+int request_open(const struct app *app, const struct request *rq, enum document_field field, struct str *out, struct err *err);
+/* Lies there a personal value plain that its service wants sealed? request_read seals it; a program without secret cannot, and sees none. */
+bool request_lies_open(const struct app *app, const struct request *rq);
 /* Is it theirs? By the guard: the signed-in user that made it; one that a visitor made, the owner id. */
 bool request_belongs(const struct request *rq, struct span owner, struct span user_id);
 /* Post (not awaited) a renewal of its TTL, when at least 10 s of it are gone. For a look of its owner. */

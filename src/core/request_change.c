@@ -260,13 +260,14 @@ static int decide_adopt(struct app *app, const struct request *rq, struct change
     }
     int to = adopted_status(rq);
     change_status(c, (enum request_status)to);
+    change_refuse_plain(app, rq, c);
     if (rq->status == REQUEST_PROCESSING && to == REQUEST_PROCESSING)
         keep_progress(rq, c, (struct span){ a->entry.s, a->entry.len });
     if (rq->status == REQUEST_PENDING && to != REQUEST_PENDING)
         change_guard_int(c, "started", rq->now_ms);
     if (to == REQUEST_OTP_REQUIRED && rq->status != REQUEST_OTP_REQUIRED)
         otp_adopt(c, rq, request_service(app, rq));
-    if (to == REQUEST_COMPLETED && rq->doc.field[DOC_RESULT].s)
+    if (c->to == REQUEST_COMPLETED && rq->doc.field[DOC_RESULT].s)
         change_guard_text(c, "result", rq->doc.field[DOC_RESULT]);
     return 1;
 }

@@ -26,9 +26,12 @@ static void begin_first(struct app *app, const struct request *rq, struct change
     change_guard_text(c, "leg", span_of(b->job->id));
 }
 
-static void add_body(const struct request *rq, struct begin *b)
+/* 0; -1: the form's values cannot be opened any more. */
+static int add_body(const struct app *app, const struct request *rq, struct begin *b)
 {
-    struct str hash = STR_INIT;
+    struct str hash = STR_INIT, data = STR_INIT;
+    if (!b->job->call && rq->doc.field[DOC_DATA].s && request_open(app, rq, DOC_DATA, &data, NULL) < 0)
+        return -1;
     str_add_json(&hash, rq->hash, HASH_LEN);
     struct raw_member members[3] = { { "requestHash", { hash.s, hash.len } } };
     size_t count = 1;
@@ -36,18 +39,27 @@ static void add_body(const struct request *rq, struct begin *b)
         members[count++] = (struct raw_member){ "otp", SPAN("\"\"") };
     if (b->job->code > 0 || b->job->call)
         members[count++] = (struct raw_member){ "otpData", document_value(&rq->doc, DOC_OTP) };
-    struct span data = rq->doc.field[DOC_DATA];
     str_reset(b->body);
-    if (b->job->call || raw_set(b->body, data, members, count) < 0) {
+    if (b->job->call || raw_set(b->body, (struct span){ data.s, data.len }, members, count) < 0) {
         str_reset(b->body);
         raw_set(b->body, SPAN("{}"), members, count);
     }
     str_free(&hash);
+    str_free(&data);
+    return 0;
 }
 
-static int decide_begin(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+/* Nobody can carry it out. */
+static void end_unreadable(struct change *c, struct begin *b)
 {
-    struct begin *b = ctx;
+    change_error(c, &(struct request_error){ "unreadable", "errors.unreadable", false });
+    c->code = NULL;
+    b->what = BEGIN_ENDED;
+    b->status = REQUEST_FAILED;
+}
+
+static int take_up(struct app *app, const struct request *rq, struct change *c, struct begin *b, struct err *err)
+{
     const struct job *job = b->job;
     struct span slug = request_slug(rq);
     b->status = rq->status;
@@ -62,7 +74,6 @@ static int decide_begin(struct app *app, const struct request *rq, struct change
     if (request_is_final(rq->status) && !cancelling)
         return 0;
     b->what = BEGIN_CALL;
-    add_body(rq, b);
     if (job->call)
         return 0;
     change_guard_int(c, "run", job->run);
@@ -86,6 +97,16 @@ static int decide_begin(struct app *app, const struct request *rq, struct change
     c->code = &b->code;
     change_guard_int(c, "taken", job->code);
     change_guard_text(c, "leg", span_of(job->id));
+    return 1;
+}
+
+static int decide_begin(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
+{
+    struct begin *b = ctx;
+    int result = take_up(app, rq, c, b, err);
+    if (result < 0 || b->what != BEGIN_CALL || add_body(app, rq, b) == 0)
+        return result;
+    end_unreadable(c, b);
     return 1;
 }
 

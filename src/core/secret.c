@@ -131,6 +131,16 @@ static void sign(const uint8_t key[DIGEST_BYTES], const char *purpose, const str
     explicit_bzero(own, sizeof(own));
 }
 
+size_t secret_count(const struct secret *s)
+{
+    return s->count;
+}
+
+void secret_derive(const struct secret *s, size_t index, const char *purpose, uint8_t out[DIGEST_BYTES])
+{
+    sign(s->keys[index], purpose, NULL, 0, out);
+}
+
 void secret_sign(const struct secret *s, const char *purpose, const struct digest_part *parts, size_t count,
                  uint8_t out[DIGEST_BYTES])
 {

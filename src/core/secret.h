@@ -1,4 +1,4 @@
-/* secret.h: the keys of PEYGIR_SECRET_FILE and what is signed with them. The first key makes, all open. */
+/* secret.h: the keys of PEYGIR_SECRET_FILE and what is signed and sealed with them. The first key makes, all open. */
 #ifndef PEYGIR_SECRET_H
 #define PEYGIR_SECRET_H
 
@@ -13,7 +13,11 @@ struct secret;
 int secret_load(const char *file, struct secret **out, struct err *err);
 void secret_free(struct secret *s);
 
-/* HMAC of purpose and parts under the first key. `purpose` keeps uses apart ("csrf", "cookie", "submit"). */
+size_t secret_count(const struct secret *s);
+/* A key of its own for `purpose`, made of key number `index`. It tells nothing about that key or other purposes. */
+void secret_derive(const struct secret *s, size_t index, const char *purpose, uint8_t out[DIGEST_BYTES]);
+
+/* HMAC of purpose and parts under the first key. `purpose` keeps uses apart ("csrf", "cookie", "submit", "seal"). */
 void secret_sign(const struct secret *s, const char *purpose, const struct digest_part *parts, size_t count, uint8_t out[DIGEST_BYTES]);
 /* Does mac match under any key? Constant time. */
 bool secret_verify(const struct secret *s, const char *purpose, const struct digest_part *parts, size_t count, const uint8_t mac[DIGEST_BYTES]);

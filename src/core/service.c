@@ -144,6 +144,14 @@ const struct service *services_at(const struct services *s, size_t index)
     return s->list[index];
 }
 
+const char *services_sealing(const struct services *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->list[i]->seal != SERVICE_SEAL_OFF)
+            return s->list[i]->slug;
+    return NULL;
+}
+
 const struct service *services_find(const struct services *s, struct span slug)
 {
     for (size_t i = 0; i < s->count; i++)

@@ -8,7 +8,7 @@
 #include "core/text.h"
 
 struct service_field {
-    char *name;             /* [a-z][a-z0-9_]*, never requestHash, otp, otpData */
+    char *name;             /* [a-z][a-z0-9_]*, never requestHash, otp, otpData, sealed */
     struct text *label, *hint, *placeholder; /* hint, placeholder may be NULL */
     char *type;             /* text, tel, number, email, select, checkbox, textarea, date, password */
     char *autocomplete;     /* HTML autocomplete token or NULL */
@@ -39,6 +39,11 @@ struct service_code {
     int cooldown_s;      /* 60 */
     int resends;         /* 3 */
 };
+enum service_seal {
+    SERVICE_SEAL_ON,     /* form and result lie sealed in Redis; a result that a bot wrote there itself is sealed when it is seen */
+    SERVICE_SEAL_OFF,
+    SERVICE_SEAL_STRICT  /* such a result fails the request */
+};
 struct service {
     char *slug;
     struct text *title, *summary, *submit; /* summary, submit may be NULL */
@@ -54,6 +59,7 @@ struct service {
     bool calls_resend, calls_cancel; /* the bot has …/resend-otp and …/cancel */
     int timeout_s, call_timeout_s, tries; /* 0: by configuration */
     int backoff_s;       /* -1: by configuration */
+    enum service_seal seal;
 };
 
 struct services;
@@ -62,6 +68,7 @@ int services_load(const char *dir, struct services **out, struct err *err);
 void services_free(struct services *s);
 size_t services_count(const struct services *s);
 const struct service *services_at(const struct services *s, size_t index); /* by slug, ascending */
+const char *services_sealing(const struct services *s); /* slug of one that seals its values; NULL: none does */
 const struct service *services_find(const struct services *s, struct span slug); /* NULL: none */
 /* One file, for `peygir service check`. */
 int service_load(const char *file, struct service **out, struct err *err);

@@ -127,10 +127,11 @@ static int read_choices(const struct jread *in, struct service_field *f, struct 
     return 0;
 }
 
-/* Is it a name that a bot gets with the form's values? */
+/* Is it a name that a bot gets with the form's values, or that marks sealed ones? */
 static bool is_reserved(const char *name)
 {
-    return strcmp(name, "requestHash") == 0 || strcmp(name, "otp") == 0 || strcmp(name, "otpData") == 0;
+    return strcmp(name, "requestHash") == 0 || strcmp(name, "otp") == 0 || strcmp(name, "otpData") == 0 ||
+           strcmp(name, "sealed") == 0;
 }
 
 static int check_field_name(const struct jread *in, const struct service *s, size_t index, struct err *err)
@@ -139,8 +140,8 @@ static int check_field_name(const struct jread *in, const struct service *s, siz
     const char *name = s->fields[index].name;
 
     if (is_reserved(name))
-        return jread_fail(&at, err, "\"%s\" is reserved: the bot gets requestHash, otp and otpData beside the form.",
-                          name);
+        return jread_fail(&at, err, "\"%s\" is reserved: the bot gets requestHash, otp and otpData beside the form, and \"sealed\" "
+                          "marks a sealed value.", name);
     if (!is_name(name))
         return jread_fail(&at, err, BAD_NAME, name, NAME_MAX_LEN);
     for (size_t i = 0; i < index; i++)
@@ -384,6 +385,21 @@ static int read_policy(const struct jread *root, struct service *s, struct err *
     return choose(root, "handler", s->handler, handlers, err) < 0 ? -1 : 0;
 }
 
+static int read_seal(const struct jread *root, struct service *s, struct err *err)
+{
+    static const char *const names[] = { [SERVICE_SEAL_ON] = "on", [SERVICE_SEAL_OFF] = "off", [SERVICE_SEAL_STRICT] = "strict", NULL };
+    char *name = NULL;
+    int which = SERVICE_SEAL_ON;
+
+    if (read_string(root, "seal", false, &name, err) < 0)
+        return -1;
+    if (name)
+        which = choose(root, "seal", name, names, err);
+    free(name);
+    s->seal = (enum service_seal)which;
+    return which < 0 ? -1 : 0;
+}
+
 /* --- the whole --- */
 
 static int read_slug(const struct jread *root, struct service *s, const char *name, struct err *err)
@@ -417,11 +433,11 @@ int service_read(struct service *s, const struct jread *root, const char *name, 
 {
     if (jread_expect(root, KNOWN("$schema", "slug", "title", "summary", "submit", "estimated_duration", "handler",
                                   "fields", "steps", "code", "calls", "result", "timeout", "call_timeout", "tries",
-                                  "backoff"), err) < 0 ||
+                                  "backoff", "seal"), err) < 0 ||
         read_slug(root, s, name, err) < 0 ||
         read_about(root, s, err) < 0 || read_fields(root, s, err) < 0 ||
         read_steps(root, s, err) < 0 || read_code(root, &s->code, err) < 0 || read_calls(root, s, err) < 0 ||
-        read_results(root, s, err) < 0)
+        read_results(root, s, err) < 0 || read_seal(root, s, err) < 0)
         return -1;
     return read_policy(root, s, err);
 }

@@ -136,24 +136,27 @@ static struct span error_in_words(struct exchange *x)
     return raw_get((struct span){ x->scratch.s, x->scratch.len }, "error");
 }
 
-/* A result is the bytes the bot gave. */
+/* A result is the bytes the bot gave. One that cannot be opened any more is gone. */
 enum problem api_request_result(struct exchange *x)
 {
     const struct document *doc = &x->request.doc;
     bool completed = x->request.status == REQUEST_COMPLETED;
-    struct str *out;
+    struct str *out, result = STR_INIT;
 
     if (!completed && x->request.status != REQUEST_FAILED)
         return exchange_say(x, PROBLEM_CONFLICT, "json.not_finished");
+    if (completed && request_open(&x->seat->app, &x->request, DOC_RESULT, &result, NULL) < 0)
+        return exchange_say(x, PROBLEM_GONE, "json.result_unreadable");
     out = api_json(x, 200);
     add_member(out, "{\"hash\":", document_value(doc, DOC_HASH));
     add_member(out, ",\"service_slug\":", document_value(doc, DOC_SERVICE));
     if (completed)
-        add_member(out, ",\"result\":", document_value(doc, DOC_RESULT));
+        add_member(out, ",\"result\":", (struct span){ result.s, result.len });
     else
         add_member(out, ",\"error\":", error_in_words(x));
     add_member(out, ",\"completed_at\":", document_value(doc, DOC_COMPLETED));
     str_addc(out, '}');
+    str_free(&result);
     return PROBLEM_NONE;
 }
 

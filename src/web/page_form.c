@@ -200,7 +200,7 @@ static int fill_again(struct exchange *x)
 {
     struct span hash = form_get(&x->query, "again");
     struct json_object *values = NULL;
-    struct span data;
+    struct str data = STR_INIT;
     int found;
 
     if (!keys_is_hash(hash) || !x->session.known)
@@ -211,11 +211,11 @@ static int fill_again(struct exchange *x)
     if (!request_belongs(&x->request, span_of(x->session.owner), span_of(x->session.user_id)) ||
         !span_eq(request_slug(&x->request), x->slug))
         return 0;
-    data = x->request.doc.field[DOC_DATA];
-    if (data.s && json_parse(data.s, data.len, &values, NULL) == 0 && json_object_is_type(values, json_type_object) &&
+    if (request_open(&x->seat->app, &x->request, DOC_DATA, &data, NULL) == 0 && json_parse(data.s, data.len, &values, NULL) == 0 && json_object_is_type(values, json_type_object) &&
         form_from_json(&x->form, values, NULL) < 0)
         form_reset(&x->form);
     json_object_put(values);
+    str_free(&data);
     return 0;
 }
 

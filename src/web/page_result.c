@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "core/locale.h"
+#include "web/dispatch.h"
 #include "web/route.h"
 
 #define NESTED_MAX 6
@@ -210,17 +211,22 @@ static void add_plain(struct exchange *x, struct json_object *rows, struct json_
 
 static void add_rows(struct exchange *x, struct json_object *data)
 {
-    struct span text = document_value(&x->request.doc, DOC_RESULT);
+    bool completed = x->request.status == REQUEST_COMPLETED;
     struct json_object *rows = page_list(data, "rows"), *result = NULL;
+    struct str text = STR_INIT;
+    bool opened = !completed || request_open(&x->seat->app, &x->request, DOC_RESULT, &text, NULL) == 0;
 
-    if (x->request.status == REQUEST_COMPLETED && json_parse(text.s, text.len, &result, NULL) == 0 && result) {
+    if (completed && opened && json_parse(text.s, text.len, &result, NULL) == 0 && result) {
         if (x->service->result_count)
             add_laid_out(x, rows, result);
         if (json_object_array_length(rows) == 0)
             add_plain(x, rows, result);
     }
-    page_flag(data, "is_empty", json_object_array_length(rows) == 0);
+    page_flag(data, "is_unreadable", !opened);
+    page_flag(data, "has_rows", json_object_array_length(rows) > 0);
+    page_flag(data, "is_empty", opened && json_object_array_length(rows) == 0);
     json_object_put(result);
+    str_free(&text);
 }
 
 /* --- the page --- */

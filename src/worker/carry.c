@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rnd.h"
+#include "core/mask.h"
 #include "worker/feed.h"
 #include "worker/finisher.h"
 #include "worker/progress.h"
@@ -114,9 +115,12 @@ void carry_ended(struct carry *c, bool over)
                                          [JOB_GIVE_BACK] = "given back" };
     const struct leg *leg = &c->leg;
     enum log_level level = !over && leg->outcome == JOB_FAILED ? LOG_WARN : LOG_DEBUG;
-    if (log_wants(level))
-        log_event(level, LOG_FIELDS("job", leg->job.id, "error", leg->error), "job %s",
+    if (log_wants(level)) {
+        char *error = mask_numbers(leg->error);
+        log_event(level, LOG_FIELDS("job", leg->job.id, "error", error), "job %s",
                   over ? "is not ours any more" : names[leg->outcome]);
+        free(error);
+    }
     leave(c);
 }
 

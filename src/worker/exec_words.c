@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "core/mask.h"
 #include "worker/answer.h"
 #include "worker/exec_part.h"
 
@@ -95,7 +96,9 @@ static void take_log_line(struct exec_call *call, struct span line, bool cut)
     for (size_t i = 0; i < len; i++)
         text[i] = line.s[i] ? line.s[i] : ' ';
     text[len] = '\0';
-    log_event(LOG_INFO, LOG_FIELDS("job", call->job_id), "the program says: %s", text);
+    char *masked = mask_numbers(text);
+    log_event(LOG_INFO, LOG_FIELDS("job", call->job_id), "the program says: %s", masked);
+    free(masked);
 }
 
 /* --- lines --- */

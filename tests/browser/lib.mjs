@@ -107,7 +107,7 @@ export class House {
 
   // What a bot does that knows only Redis: read the document, change fields, write it back, publish.
   async report(hash, fields) {
-    const document = { ...(await this.peygir.document(hash)), ...fields, updated_at: new Date().toISOString() };
+    const document = { ...JSON.parse(await this.peygir.redis.get(`local_request:${hash}`)), ...fields, updated_at: new Date().toISOString() };
     const text = JSON.stringify(document);
     await this.peygir.redis.setex(`local_request:${hash}`, 1800, text);
     await this.peygir.redis.publish(`local_request_updates:${hash}`, text);

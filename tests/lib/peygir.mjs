@@ -9,6 +9,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Redis from 'ioredis';
+import { isSealed, openSealed } from './seal.mjs';
 import { Visitor } from './visitor.mjs';
 import { waitFor } from './wait.mjs';
 
@@ -229,9 +230,15 @@ class Peygir {
 
   // --- requests in Redis ---
 
+  // The document, its personal values opened.
   async document(hash) {
     const text = await this.redis.get(`local_request:${hash}`);
-    return text === null ? null : JSON.parse(text);
+    if (text === null) return null;
+    const document = JSON.parse(text);
+    for (const field of ['request_data', 'result_data']) {
+      if (isSealed(document[field])) document[field] = openSealed(this.file('secret'), hash, field, document[field]);
+    }
+    return document;
   }
 
   guard(hash) {

@@ -58,6 +58,7 @@ export class Yard {
     self.url = `unix://${self.socket}?db=0`;
     self.jobsDir = jobs ? self.#writeJobs(jobs) : path.join(SOURCE, 'etc/jobs');
     self.options = options;
+    fs.writeFileSync(self.file('secret'), `${'0123456789abcdef'.repeat(4)}\n`, { mode: 0o600 });
     self.#writeRedisConf(conf);
     await self.startRedis();
     return self;
@@ -117,6 +118,7 @@ export class Yard {
     const sanitizers = Object.entries(process.env).filter(([name]) => /^[A-Z]+SAN_OPTIONS$/.test(name));
     return {
       ...Object.fromEntries(sanitizers), PATH: process.env.PATH, REDIS_URL: this.url, PEYGIR_JOBS_DIR: this.jobsDir,
+      PEYGIR_SECRET_FILE: this.file('secret'),
       PEYGIR_SERVICES_DIR: path.join(SOURCE, 'etc/services'), PEYGIR_TEMPLATES_DIR: path.join(SOURCE, 'www/templates'),
       PEYGIR_LOCALES_DIR: path.join(SOURCE, 'www/locales'), ...this.options, ...options,
     };

@@ -135,7 +135,7 @@ describe('what a bot answers', () => {
     const data = '{"empty":[],"none":{},"big":9007199254740993,"tiny":0.1,"e":1e3,"text":"a/b \\u00e9 ژ","nested":[[1,[]]]}';
     const hash = await ask(visitor, (call) => call.send(200, {}, `{"status":"success","data":${data}}`));
     await ended(hash);
-    assert.ok((await peygir.redis.get(`local_request:${hash}`)).includes(`"result_data":${data}`));
+    assert.match(await peygir.redis.get(`local_request:${hash}`), /"result_data":\{"sealed":"v1:[0-9a-f]{8}:[A-Za-z0-9_-]+"\}/);
     const answer = await visitor.get(`/api/local-requests/${hash}/result`);
     assert.ok(answer.html.includes(`"result":${data}`));
   });
@@ -349,12 +349,16 @@ describe('a bot that writes in Redis itself', () => {
     const history = await peygir.history(hash);
     assert.ok(history.some(([, , , step, progress]) => step === 'recognizing' && progress === 40), 'it is in the history');
     assert.equal((await peygir.document(hash)).revision, history.length);
-    assert.ok((await peygir.redis.get(`local_request:${hash}`)).includes('"extra":{"kept":[]}'), 'unknown fields stay as they are');
+    const text = await peygir.redis.get(`local_request:${hash}`);
+    assert.ok(text.includes('"extra":{"kept":[]}'), 'unknown fields stay as they are');
+    assert.match(text, /"request_data":\{"sealed":"v1:/, 'the form stays sealed beside them');
     await write(hash, { status: 'completed', progress: 100, result_data: { text: 'by itself' }, completed_at: new Date().toISOString() });
     assert.equal((await visitor.view(hash)).is_completed, true);
     release();
     await waitFor(async () => (await jobOf(hash)).status === 'completed', { what: 'the job to end likewise' });
     assert.deepEqual((await peygir.document(hash)).result_data, { text: 'by itself' }, 'its later answer changes nothing');
+    assert.ok(!(await peygir.redis.get(`local_request:${hash}`)).includes('by itself'), 'a result that it wrote plain is sealed when it is seen');
+    assert.deepEqual((await visitor.json(`/api/local-requests/${hash}/result`)).result, { text: 'by itself' });
     assert.equal(bot.of(hash).length, 1);
   });
 

@@ -125,8 +125,11 @@ struct request house_read(struct span hash)
 char *house_field(struct span hash, enum document_field field)
 {
     struct request rq = house_read(hash);
-    struct span value = document_value(&rq.doc, field);
-    return xmemdupz(value.s, value.len);
+    struct str value = STR_INIT;
+    struct err err = ERR_INIT;
+    if (request_open(&app, &rq, field, &value, &err) < 0)
+        fail_msg("%s", err.text);
+    return str_take(&value, NULL);
 }
 
 char *house_cli(const char *command, ...)

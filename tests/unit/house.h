@@ -18,7 +18,7 @@ struct span house_request(const char *key, char hash[HASH_SIZE]);
 /* The same, taken up under run 1. */
 struct span house_processing(const char *key, char hash[HASH_SIZE]);
 struct request house_read(struct span hash);
-/* A field of the document as it stands there (caller frees). */
+/* A field of the document, opened when it is sealed (caller frees). */
 char *house_field(struct span hash, enum document_field field);
 /* Words of a redis-cli command, NULL at the end; its raw answer (caller frees). */
 char *house_cli(const char *command, ...) __attribute__((sentinel));

@@ -70,7 +70,7 @@ static void every_member_is_read(void **state)
         "\"code\":{\"length\":6,\"seconds\":30,\"tries_per_code\":2,\"tries_per_request\":4,"
         "\"resend_cooldown\":9,\"resends\":0},"
         "\"calls\":[\"cancel\",\"resend-otp\"],\"result\":[{\"path\":\"a.b\",\"label\":\"R\",\"format\":\"money\"},"
-        "{\"path\":\"c\",\"label\":\"C\"}],\"timeout\":7,\"call_timeout\":6,\"tries\":2,\"backoff\":0"));
+        "{\"path\":\"c\",\"label\":\"C\"}],\"timeout\":7,\"call_timeout\":6,\"tries\":2,\"backoff\":0,\"seal\":\"strict\""));
 
     (void)state;
     assert_int_equal(s->field_count, 2);
@@ -95,6 +95,7 @@ static void every_member_is_read(void **state)
     assert_int_equal(s->results[1].format, RESULT_TEXT);
     assert_string_equal(service_format_name(RESULT_LINK), "link");
     assert_true(s->timeout_s == 7 && s->call_timeout_s == 6 && s->tries == 2 && s->backoff_s == 0);
+    assert_int_equal(s->seal, SERVICE_SEAL_STRICT);
     service_free(s);
 }
 
@@ -131,6 +132,9 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
         { SERVICE("x", "[{\"name\":\"otp\",\"label\":\"A\"}]", ""), "fields[0].name: \"otp\" is reserved" },
         { SERVICE("x", "[{\"name\":\"requestHash\",\"label\":\"A\"}]", ""), "\"requestHash\" is reserved" },
         { SERVICE("x", "[{\"name\":\"otpData\",\"label\":\"A\"}]", ""), "\"otpData\" is reserved" },
+        { SERVICE("x", "[{\"name\":\"sealed\",\"label\":\"A\"}]", ""), "\"sealed\" is reserved" },
+        { SERVICE("x", "[]", ",\"seal\":\"on.\""), "seal: unknown value \"on.\"; known are: on, off, strict." },
+        { SERVICE("x", "[]", ",\"seal\":false"), "seal: must be" },
         { SERVICE("x", "[{\"name\":\"9a\",\"label\":\"A\"}]", ""), "fields[0].name: \"9a\" must be" },
         { SERVICE("x", "[{\"name\":\"a\",\"label\":\"A\"},{\"name\":\"a\",\"label\":\"A\"}]", ""),
           "fields[1].name: another field is called \"a\" already." },
