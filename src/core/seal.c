@@ -138,15 +138,14 @@ static int read_parts(struct span text, struct parts *parts)
 static bool open_with(struct str *out, const uint8_t key[KEY_BYTES], const struct str *place, const struct parts *parts)
 {
     size_t len = parts->len - NONCE_BYTES - TAG_BYTES;
-    str_grow(out, len + 1);
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt((uint8_t *)out->s + out->len, NULL, NULL, parts->bytes + NONCE_BYTES,
-                                                   parts->len - NONCE_BYTES, (const uint8_t *)place->s, place->len, parts->bytes, key) != 0) {
-        out->s[out->len] = '\0';
-        return false;
-    }
-    out->len += len;
-    out->s[out->len] = '\0';
-    return true;
+    uint8_t *value = xmalloc(len + 1);
+    bool opened = crypto_aead_xchacha20poly1305_ietf_decrypt(value, NULL, NULL, parts->bytes + NONCE_BYTES, parts->len - NONCE_BYTES,
+                                                             (const uint8_t *)place->s, place->len, parts->bytes, key) == 0;
+    if (opened)
+        str_add(out, value, len);
+    sodium_memzero(value, len);
+    free(value);
+    return opened;
 }
 
 /* Which of our keys bear its id, and does one of them open it? 1; 0: none has the id; -1: it does not open. */
