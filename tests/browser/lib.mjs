@@ -387,6 +387,7 @@ export async function everyPage(person, look) {
     await goTo(`result-${name}`, 'result', made[name]);
   }
   await goTo('result-cancelled', 'result', made.cancelled);
+  await goTo('result-unreadable', 'result', made.unreadable);
   await go('form-again', `/services/document-ocr?again=${made.refused}`);
   await person.house.without('worker', async () => {
     await goTo('progress-pending', 'progress', await person.requestOcr());
@@ -408,8 +409,10 @@ async function makeRequests(person) {
     code: await person.requestCredit(),
     brief: await person.requestCredit('9990000204'),
     cancelled: await person.requestOcr(HANGS),
+    unreadable: await person.requestOcr(HANGS),
   };
   await person.act(made.cancelled, 'cancel');
+  await person.house.report(made.unreadable, { status: 'completed', result_data: { sealed: 'v1:00000000:AAAA' } });
   return made;
 }
 

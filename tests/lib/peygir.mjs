@@ -230,13 +230,13 @@ class Peygir {
 
   // --- requests in Redis ---
 
-  // The document, its personal values opened.
+  // The document, its personal values opened; one whose key is not there stays sealed.
   async document(hash) {
     const text = await this.redis.get(`local_request:${hash}`);
     if (text === null) return null;
     const document = JSON.parse(text);
     for (const field of ['request_data', 'result_data']) {
-      if (isSealed(document[field])) document[field] = openSealed(this.file('secret'), hash, field, document[field]);
+      if (isSealed(document[field])) document[field] = openSealed(this.file('secret'), hash, field, document[field]) ?? document[field];
     }
     return document;
   }

@@ -39,12 +39,13 @@ function hchacha20(key, nonce) {
 
 export const isSealed = (value) => /^v\d+:/.test(value?.sealed) && Object.keys(value).length === 1;
 
-// What was sealed as `field` of request `hash`, with the keys of a secret file. Throws when it does not open.
+// What was sealed as `field` of request `hash`, with the keys of a secret file; null when it is of none of them. Throws when it was
+// changed.
 export function openSealed(secretFile, hash, field, value) {
   const [version, id, text] = value.sealed.split(':');
   const lines = fs.readFileSync(secretFile, 'utf8').split('\n').map((line) => line.trim()).filter((line) => line && !line.startsWith('#'));
   const line = lines.find((candidate) => derive(candidate, 'seal id').toString('hex').slice(0, 8) === id);
-  if (version !== 'v1' || !line) throw new Error(`no key ${id} for ${version}`);
+  if (version !== 'v1' || !line) return null;
   const bytes = Buffer.from(text, 'base64url'), nonce = bytes.subarray(0, 24), tag = bytes.subarray(-16);
   const subkey = hchacha20(derive(line, 'seal'), nonce.subarray(0, 16));
   const cipher = crypto.createDecipheriv('chacha20-poly1305', subkey, Buffer.concat([Buffer.alloc(4), nonce.subarray(16)]), { authTagLength: 16 });
