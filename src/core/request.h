@@ -16,6 +16,8 @@
  *   failed         error_data says why: {code, message, retryable}
  *   cancelled      by the visitor or an administrator
  *
+ * request_data and result_data lie sealed (seal.h), unless the service says otherwise: request_open opens them.
+ *
  * Every change is: read, decide on the text (document.h), write by request_save.lua, which compares the document with the one
  * that was read, obeys the guard, and writes document, guard, history and message together. Who loses the race decides
  * again on what is there now, jittered, for at most 5 s. A document that somebody wrote past the guard (a seed-style bot)
