@@ -280,6 +280,20 @@ static void so_is_one_beside_a_change_that_somebody_else_makes(void **state)
     expect_opened(DOC_RESULT, RESULT);
 }
 
+static void a_request_that_another_program_made_is_sealed_at_the_first_look(void **state)
+{
+    static const char made[] = "{\"hash\":\"req_0123456789ABCDEFGHJKMNPQRS\",\"service_slug\":\"sealed\",\"status\":\"pending\","
+                               "\"progress\":0,\"request_data\":" FORM ",\"result_data\":null}";
+    (void)state;
+    memcpy(hash, "req_0123456789ABCDEFGHJKMNPQRS", HASH_SIZE);
+    snprintf(document, sizeof document, "local_request:%s", hash);
+    snprintf(guard, sizeof guard, "{local_request:%s}:guard", hash);
+    REDIS_RUN("SETEX", document, "1800", made);
+    assert_int_equal(look().status, REQUEST_PENDING);
+    assert_false(lies_there("0912"));
+    expect_opened(DOC_DATA, FORM);
+}
+
 /* --- strict --- */
 
 static void a_strict_service_takes_the_bots_answer(void **state)
@@ -436,6 +450,7 @@ int main(void)
         STORY(a_result_written_by_a_bot_itself_is_sealed_by_whoever_looks_first),
         STORY(a_result_that_was_recorded_plain_is_sealed_too),
         STORY(so_is_one_beside_a_change_that_somebody_else_makes),
+        STORY(a_request_that_another_program_made_is_sealed_at_the_first_look),
         STORY(a_strict_service_takes_the_bots_answer),
         STORY(and_refuses_a_result_that_was_written_plain),
         STORY(also_in_two_steps_and_in_the_guise_of_a_sealed_one),
