@@ -179,12 +179,12 @@ static void the_form_lies_sealed_and_the_bot_gets_it_plain(void **state)
     struct str body = STR_INIT;
     (void)state;
     assert_int_equal(submit("sealed", FORM, false), 1);
-    assert_false(lies_there("0912"));
+    assert_false(lies_there("mobile"));
     expect_opened(DOC_DATA, FORM);
     assert_int_equal(begin(&body), BEGIN_CALL);
     assert_non_null(strstr(body.s, "\"mobile\":\"09127654321\""));
     assert_non_null(strstr(body.s, hash));
-    assert_false(lies_there("0912"));
+    assert_false(lies_there("mobile"));
     str_free(&body);
 }
 
@@ -224,7 +224,7 @@ static void the_bots_answer_lies_sealed_in_document_and_guard(void **state)
     (void)state;
     working("sealed");
     assert_int_equal(request_complete(&app, span_of(hash), 1, SPAN(RESULT), &err), 1);
-    assert_false(lies_there("700"));
+    assert_false(lies_there("score"));
     expect_opened(DOC_RESULT, RESULT);
     assert_int_equal(request_complete(&app, span_of(hash), 1, SPAN(RESULT), &err), 0);
 }
@@ -237,7 +237,7 @@ static void a_bot_that_reverts_an_end_loses_against_the_sealed_result(void **sta
     rewrite("\"status\":\"completed\"", "\"status\":\"processing\"");
     assert_int_equal(look().status, REQUEST_COMPLETED);
     expect_opened(DOC_RESULT, RESULT);
-    assert_false(lies_there("700"));
+    assert_false(lies_there("score"));
 }
 
 static void a_result_written_by_a_bot_itself_is_sealed_by_whoever_looks_first(void **state)
@@ -247,7 +247,7 @@ static void a_result_written_by_a_bot_itself_is_sealed_by_whoever_looks_first(vo
     rewrite("\"result_data\":null", "\"result_data\":" RESULT);
     rewrite("\"status\":\"processing\"", "\"status\":\"completed\",\"mine\":[1.50,{}]");
     assert_int_equal(look().status, REQUEST_COMPLETED);
-    assert_false(lies_there("700"));
+    assert_false(lies_there("score"));
     expect_opened(DOC_RESULT, RESULT);
     expect_opened(DOC_DATA, FORM);
     assert_true(lies_there("\"mine\":[1.50,{}]"));
@@ -261,10 +261,10 @@ static void a_result_that_was_recorded_plain_is_sealed_too(void **state)
     working("plain");
     assert_int_equal(request_complete(&app, span_of(hash), 1, SPAN(RESULT), &err), 1);
     rewrite("\"service_slug\":\"plain\"", "\"service_slug\":\"sealed\"");
-    assert_true(lies_there("700") && lies_there("0912"));
+    assert_true(lies_there("score") && lies_there("mobile"));
     rq = look();
     assert_int_equal(rq.status, REQUEST_COMPLETED);
-    assert_false(lies_there("700") || lies_there("0912"));
+    assert_false(lies_there("score") || lies_there("mobile"));
     expect_opened(DOC_RESULT, RESULT);
     expect_opened(DOC_DATA, FORM);
     assert_int_equal(look().guard.revision, rq.guard.revision);
@@ -276,7 +276,7 @@ static void so_is_one_beside_a_change_that_somebody_else_makes(void **state)
     working("sealed");
     rewrite("\"result_data\":null", "\"result_data\":" RESULT);
     assert_int_equal(request_progress(&app, span_of(hash), 1, 40, NULL, "messages.started", &err), 1);
-    assert_false(lies_there("700"));
+    assert_false(lies_there("score"));
     expect_opened(DOC_RESULT, RESULT);
 }
 
@@ -290,7 +290,7 @@ static void a_request_that_another_program_made_is_sealed_at_the_first_look(void
     snprintf(guard, sizeof guard, "{local_request:%s}:guard", hash);
     REDIS_RUN("SETEX", document, "1800", made);
     assert_int_equal(look().status, REQUEST_PENDING);
-    assert_false(lies_there("0912"));
+    assert_false(lies_there("mobile"));
     expect_opened(DOC_DATA, FORM);
 }
 
@@ -312,7 +312,7 @@ static void and_refuses_a_result_that_was_written_plain(void **state)
     rewrite("\"status\":\"processing\"", "\"status\":\"completed\"");
     expect_error("plain_result");
     assert_true(span_is(look().doc.field[DOC_RESULT], "null"));
-    assert_false(lies_there("700"));
+    assert_false(lies_there("score"));
 }
 
 static void also_in_two_steps_and_in_the_guise_of_a_sealed_one(void **state)
@@ -396,8 +396,8 @@ static void a_program_without_the_secret_leaves_values_as_they_are(void **state)
     enter(0);
     assert_int_equal(look().status, REQUEST_PROCESSING);
     assert_int_equal(request_cancel(&app, span_of(hash), &err), 1);
-    assert_true(lies_there("700"));
-    assert_false(lies_there("0912"));
+    assert_true(lies_there("score"));
+    assert_false(lies_there("mobile"));
 }
 
 static void whoever_carries_sealed_requests_out_needs_the_secret(void **state)
