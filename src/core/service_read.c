@@ -279,11 +279,12 @@ static int read_result(const struct jread *at, struct service_result *r, struct 
     int which = RESULT_TEXT;
 
     if (jread_expect(at, KNOWN("path", "label", "format"), err) < 0 ||
-        read_string(at, "path", true, &r->path, err) < 0 || read_text(at, "label", true, &r->label, err) < 0 ||
-        read_string(at, "format", false, &format, err) < 0)
+        read_string(at, "path", true, &r->path, err) < 0 || read_text(at, "label", true, &r->label, err) < 0)
         return -1;
     if (!is_path(r->path))
         return jread_fail(&path, err, "\"%s\" must be names with dots between them, like report.score.", r->path);
+    if (read_string(at, "format", false, &format, err) < 0)
+        return -1;
     if (format)
         which = choose(at, "format", format, format_names, err);
     free(format);

@@ -7,7 +7,7 @@
 #define ARENA_FIRST_BYTES (8 * 1024)
 #define ARENA_KEEP_BYTES (256 * 1024) /* a larger block is given back after use */
 #define READER_KEEP_BYTES (64 * 1024)
-#define ITEMS_MAX (16 * 1024 * 1024)
+#define ITEMS_MAX (256 * 1024) /* Peygir asks for far fewer at once; a stranger's ten bytes take no more than 16 MB */
 
 struct block {
     struct block *next;

@@ -39,13 +39,13 @@ try_build() {
     return 1
 }
 
-# unit NAME: the cmocka programs of build NAME. A program without a result, and one that failed without saying in
+# unit NAME: the cmocka programs of build NAME, and the fuzz targets with their corpora. A program without a result, and one that failed without saying in
 # which test, is one failure.
 unit() {
     local dir=$ROOT/.build/$1 log=$LOGS/unit-$1.log source name pass=0 fail=0 bad
-    rm -f "$dir"/test-suite.log "$dir"/tests/unit/*.{log,trs}
+    rm -f "$dir"/test-suite.log "$dir"/tests/{unit,fuzz}/*.{log,trs}
     CMOCKA_MESSAGE_OUTPUT=TAP make -C "$dir" -s -k -j2 test-suite.log >"$log" 2>&1
-    for source in tests/unit/test_*.c; do
+    for source in tests/unit/test_*.c tests/fuzz/fuzz_*.c; do
         [[ -e $source ]] || continue
         name=$dir/${source%.c}
         ((pass += $(count '^ok ' "$name.log"))) || :
@@ -109,6 +109,17 @@ faults() {
     node_suite "faults-$1" "$1" tests/faults/*.test.mjs
 }
 
+# fuzz BUILD: each target for half a minute, in a build of its own below.
+fuzz() {
+    local log=$LOGS/fuzz.log bad
+    say "fuzzing"
+    make -C "$ROOT/.build/$1" -s fuzz FUZZ_SECONDS=30 >"$log" 2>&1
+    bad=$(count '^not ok ' "$log")
+    [[ $bad != 0 || $(count '^ok ' "$log") != 0 ]] || bad=1
+    ((bad == 0)) || show_failures "$log" fuzz "$log"
+    tally fuzz "$(count '^ok ' "$log")" "$bad"
+}
+
 # suites BUILD: everything that needs running programs.
 suites() {
     node_suite "system-$1" "$1" tests/system/*.test.mjs
@@ -122,6 +133,7 @@ check_long() {
     suites asan
     try_build tsan --enable-sanitizers=thread && { unit tsan; suites tsan; }
     try_build clang CC=clang --enable-werror && { tally 'build clang, warnings as errors' 1 0; unit clang; }
+    fuzz release
 }
 
 check() {

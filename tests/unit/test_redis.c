@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/clock.h"
+#include "redis/parse.h"
 #include "redis/redis.h"
 #include "redis/server.h"
 #include "tests/unit/server.h"
@@ -893,6 +894,22 @@ static void a_reading_that_was_long_on_its_way_counts_only_where_there_is_no_bet
 
 #define with_server(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void an_array_larger_than_any_that_is_asked_for_is_no_reply(void **state)
+{
+    static const char *const heads[] = { "*300000\r\n", "*16777216\r\n", "*2147483647\r\n" };
+    struct err err = ERR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        struct parse *p = parse_new();
+
+        parse_feed(p, heads[i], strlen(heads[i]));
+        assert_int_equal(parse_next(p, parse_room(p, 1), &err), -1);
+        assert_int_equal(err.kind, ERR_AWAY);
+        parse_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -933,6 +950,7 @@ int main(void)
         with_server(a_host_whose_clock_is_wrong_knows_the_servers_time),
         with_server(the_time_is_read_again_with_a_script_after_a_minute),
         with_server(a_reading_that_was_long_on_its_way_counts_only_where_there_is_no_better),
+        cmocka_unit_test(an_array_larger_than_any_that_is_asked_for_is_no_reply),
     };
 
     return cmocka_run_group_tests_name("redis", tests, NULL, NULL);

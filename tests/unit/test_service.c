@@ -177,6 +177,8 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
           "result[0].format: unknown value \"bold\"" },
         { SERVICE("x", "[]", ",\"result\":[{\"path\":\"a..b\",\"label\":\"A\"}]"),
           "result[0].path: \"a..b\" must be names" },
+        { SERVICE("x", "[]", ",\"result\":[{\"path\":\"a$\",\"label\":\"A\",\"format\":\"text\"}]"), /* nothing of it stays in memory */
+          "result[0].path: \"a$\" must be names" },
         { SERVICE("x", "[]", ",\"handler\":\"soap\""), "handler: unknown value \"soap\"; known are: http." },
         { SERVICE("x", "[]", ",\"tries\":0"), "tries: must be a whole number from 1 to 100." },
     };
