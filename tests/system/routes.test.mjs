@@ -565,16 +565,16 @@ describe('sending the same thing again', () => {
 });
 
 describe('what every answer carries', () => {
-  const NO_SNIFFING = { 'x-content-type-options': 'nosniff' };
+  const FOR_ALL = { 'x-content-type-options': 'nosniff', 'cross-origin-resource-policy': 'same-origin' };
   const SECURITY = {
     page: {
       'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-      ...NO_SNIFFING,
+      ...FOR_ALL,
       'referrer-policy': 'same-origin',
       'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
       'cross-origin-opener-policy': 'same-origin',
     },
-    data: { 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", ...NO_SNIFFING },
+    data: { 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", ...FOR_ALL, 'referrer-policy': 'no-referrer' },
   };
   const SAME_FOR_ALL = ['/'];
 

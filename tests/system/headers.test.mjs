@@ -1,0 +1,184 @@
+// headers.test.mjs: the exact set of headers of every kind of answer, from the responder and from nginx itself; and what the site for
+// production adds on HTTPS.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { CREDIT, OCR, progressPath } from '../lib/demo.mjs';
+import { SOURCE, freePort, start, waitFor } from '../lib/peygir.mjs';
+
+const NOBODY = `req_${'0'.repeat(26)}`;
+const CSP_PAGE = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+  "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const CSP_DATA = "default-src 'none'; frame-ancestors 'none'";
+const CSP_STATIC = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
+const CSP_ERROR = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PERMISSIONS = 'camera=(), geolocation=(), microphone=(), payment=(), usb=()';
+
+const ALL = { server: 'nginx', 'x-content-type-options': 'nosniff', 'cross-origin-resource-policy': 'same-origin' };
+const PAGE = { ...ALL, 'content-security-policy': CSP_PAGE, 'referrer-policy': 'same-origin', 'permissions-policy': PERMISSIONS, 'cross-origin-opener-policy': 'same-origin' };
+const DATA = { ...ALL, 'content-security-policy': CSP_DATA, 'referrer-policy': 'no-referrer' };
+const FILE = { ...ALL, 'content-security-policy': CSP_STATIC, 'referrer-policy': 'same-origin', 'cache-control': 'public, max-age=3600' };
+const ERROR = { ...ALL, 'content-security-policy': CSP_ERROR, 'referrer-policy': 'same-origin', 'permissions-policy': PERMISSIONS, 'cross-origin-opener-policy': 'same-origin', 'cache-control': 'no-store' };
+const PERSONAL = { 'cache-control': 'no-store' };
+
+// Of the connection and the body, not of what the answer is.
+const PLAIN = ['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding', 'content-type', 'content-language', 'set-cookie', 'location', 'etag', 'last-modified', 'accept-ranges'];
+
+function ask(options, body) {
+  return new Promise((resolve, reject) => {
+    const req = (options.ca ? https : http).request({ host: '127.0.0.1', agent: false, ...options }, (res) => {
+      res.resume();
+      res.on('end', () => resolve({ status: res.statusCode, headers: res.headers }));
+    });
+    req.on('error', reject);
+    req.end(body);
+  });
+}
+
+const rest = (headers) => Object.fromEntries(Object.entries(headers).filter(([name]) => !PLAIN.includes(name)));
+
+let peygir, cookie, token, hash;
+
+before(async () => {
+  peygir = await start();
+  const visitor = peygir.visitor();
+  hash = await visitor.request(OCR, { file_id: 'file-now', language: 'fa' });
+  await peygir.status(hash, 'completed');
+  token = await visitor.token();
+  cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+});
+after(() => peygir?.stop());
+
+describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const json = { 'content-type': 'application/json' };
+  const cases = [
+    ['a page that is the same for all', () => ({ path: '/' }), 200, { ...PAGE, 'cache-control': 'private, no-cache', vary: 'Cookie, Accept-Language' }],
+    ['a form', () => ({ path: `/services/${CREDIT}` }), 200, { ...PAGE, ...PERSONAL }],
+    ['a result', () => ({ path: `/services/${OCR}/result/${hash}` }), 200, { ...PAGE, ...PERSONAL }],
+    ['a redirect', () => ({ path: progressPath(hash, OCR) }), 303, { ...PAGE, ...PERSONAL }],
+    ['a page about a problem', () => ({ path: '/nowhere' }), 404, { ...PAGE, ...PERSONAL }],
+    ['a form with mistakes', () => ({ path: `/services/${OCR}`, method: 'POST', headers: form, body: `_token=${token}` }), 422, { ...PAGE, ...PERSONAL }],
+    ['a method that is not known', () => ({ path: '/', method: 'DELETE' }), 405, { ...PAGE, ...PERSONAL, allow: 'GET, HEAD' }],
+    ['JSON for all', () => ({ path: '/api/services' }), 200, { ...DATA, ...PERSONAL }],
+    ['a status', () => ({ path: `/api/local-requests/${hash}/status` }), 200, { ...DATA, ...PERSONAL }],
+    ['a problem as JSON', () => ({ path: `/api/local-requests/${NOBODY}/status` }), 404, { ...DATA, ...PERSONAL }],
+    ['a request made through JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: { ...json, 'x-csrf-token': token }, body: JSON.stringify({ service: OCR, data: { file_id: 'x', language: 'fa' } }) }), 202,
+      { ...DATA, ...PERSONAL, 'retry-after': undefined }],
+    ['health', () => ({ path: '/healthz' }), 200, { ...DATA, ...PERSONAL }],
+    ['counters', () => ({ path: '/metrics' }), 200, { ...DATA, ...PERSONAL }],
+    ['a static file', () => ({ path: '/static/style.css' }), 200, { ...FILE, vary: 'Accept-Encoding' }],
+    ['a static file that is not there', () => ({ path: '/static/none.css' }), 404, ERROR],
+    ['a directory of static files', () => ({ path: '/static/' }), 404, ERROR],
+    ['a static file that something is posted to', () => ({ path: '/static/style.css', method: 'POST' }), 405, ERROR],
+    ['the icon', () => ({ path: '/favicon.ico' }), 204, { ...ALL, 'referrer-policy': 'same-origin' }],
+    ['a body too large for a page', () => ({ path: `/services/${OCR}`, method: 'POST', headers: form, body: 'x'.repeat(70_000) }), 413, ERROR],
+    ['a body too large for JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: json, body: 'x'.repeat(70_000) }), 413, ERROR],
+    ['an address too long', () => ({ path: `/?${'x'.repeat(9000)}` }), 414, ERROR],
+    ['a header too long', () => ({ path: '/', headers: { 'x-long': 'y'.repeat(9000) } }), 431, ERROR],
+    ['a method that nginx refuses', () => ({ path: '/', method: 'TRACE' }), 405, ERROR],
+    ['a way of transfer that nginx does not know', () => ({ path: '/', method: 'POST', headers: { 'transfer-encoding': 'gzip' } }), 501, ERROR],
+  ];
+  for (const [what, make, status, expected] of cases) {
+    test(what, async () => {
+      const { body, headers, ...options } = make();
+      const answer = await ask({ port: peygir.port, ...options, headers: { cookie, 'accept-language': 'en', ...headers } }, body);
+      assert.equal(answer.status, status);
+      const found = rest(answer.headers);
+      for (const name of Object.keys(expected)) if (expected[name] === undefined) delete found[name];
+      assert.deepEqual(found, Object.fromEntries(Object.entries(expected).filter(([, value]) => value !== undefined)));
+    });
+  }
+
+  test('nginx without its responder, as a page and as JSON', async () => {
+    const pid = peygir.pid('web');
+    process.kill(Number(fs.readFileSync(peygir.file('web.pid'), 'utf8')), 'SIGSTOP'); // its supervisor waits
+    process.kill(pid, 'SIGKILL');
+    fs.renameSync(peygir.file('web.sock'), peygir.file('web.away'));
+    try {
+      for (const where of ['/', '/api/services']) {
+        const answer = await ask({ port: peygir.port, path: where });
+        assert.equal(answer.status, 502, where);
+        assert.deepEqual(rest(answer.headers), { ...ERROR, 'retry-after': '5' });
+      }
+    } finally {
+      fs.renameSync(peygir.file('web.away'), peygir.file('web.sock'));
+      process.kill(Number(fs.readFileSync(peygir.file('web.pid'), 'utf8')), 'SIGCONT');
+    }
+    await peygir.ready();
+  });
+});
+
+describe('the site for production', () => {
+  let nginx, dir, ports, ca;
+
+  // nginx/peygir-site.conf as it is, with places, ports and a certificate of its own.
+  before(async () => {
+    dir = path.join(peygir.dir, 'site');
+    fs.mkdirSync(dir);
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=peygir.example.org', '-addext',
+      'subjectAltName=DNS:peygir.example.org', '-keyout', `${dir}/key.pem`, '-out', `${dir}/cert.pem`], { stdio: 'ignore' });
+    ca = fs.readFileSync(`${dir}/cert.pem`);
+    ports = [await freePort(), await freePort()];
+    const site = fs.readFileSync(path.join(SOURCE, 'nginx/peygir-site.conf'), 'utf8')
+      .replaceAll(/^ *listen \[::\].*$/gm, '').replace('listen 80;', `listen 127.0.0.1:${ports[0]};`).replace('listen 443 ', `listen 127.0.0.1:${ports[1]} `)
+      .replace('/etc/ssl/peygir.example.org/fullchain.pem', `${dir}/cert.pem`).replace('/etc/ssl/peygir.example.org/privkey.pem', `${dir}/key.pem`)
+      .replace('unix:/run/peygir/web.sock', `unix:${peygir.file('web.sock')}`).replace('/var/log/nginx/peygir.log', `${dir}/access.log`)
+      .replace('/usr/local/share/peygir/nginx/', `${SOURCE}/nginx/`).replace('/usr/local/share/peygir', SOURCE);
+    const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join('\n');
+    const user = process.getuid() === 0 ? 'user root root;\n' : '';
+    fs.writeFileSync(`${dir}/nginx.conf`, `${user}daemon off;\nmaster_process off;\npid ${dir}/pid;\nerror_log ${dir}/error.log warn;\nevents {}\nhttp {\ninclude /etc/nginx/mime.types;\n${temps}\n${site}}\n`);
+    nginx = spawn('nginx', ['-p', dir, '-c', `${dir}/nginx.conf`, '-e', `${dir}/error.log`], { stdio: 'ignore', env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
+    await waitFor(() => ask({ port: ports[0], path: '/' }).then(() => true, () => false), { what: 'nginx with the site', now: () => fs.readFileSync(`${dir}/error.log`, 'utf8') });
+  });
+  after(async () => {
+    if (!nginx || nginx.exitCode !== null) return;
+    nginx.kill('SIGTERM');
+    await once(nginx, 'exit');
+  });
+
+  const secure = (where, options) => ask({ port: ports[1], path: where, ca, servername: 'peygir.example.org', headers: { host: 'peygir.example.org' }, ...options });
+
+  test('says on HTTPS that it is always to be so, with every kind of answer', async () => {
+    for (const [where, status] of [['/', 200], ['/api/services', 200], ['/nowhere', 404], ['/static/style.css', 200], ['/static/none', 404], ['/favicon.ico', 204], [`/?${'x'.repeat(9000)}`, 414]]) {
+      const answer = await secure(where);
+      assert.equal(answer.status, status, where);
+      assert.equal(answer.headers['strict-transport-security'], 'max-age=31536000', where);
+      assert.equal(answer.headers.server, 'nginx', where);
+    }
+  });
+
+  test('keeps the session in a __Host- cookie that only HTTPS carries', async () => {
+    const { headers } = await secure(`/services/${OCR}`);
+    const line = headers['set-cookie'].find((one) => one.startsWith('__Host-peygir_session='));
+    for (const word of ['Secure', 'HttpOnly', 'SameSite=Lax', 'Path=/']) assert.ok(line.includes(word), word);
+  });
+
+  test('sends plain HTTP to HTTPS, without a word about HSTS or its version', async () => {
+    const { status, headers } = await ask({ port: ports[0], path: '/requests?x=1', headers: { host: 'peygir.example.org' } });
+    assert.equal(status, 301);
+    assert.equal(headers.location, 'https://peygir.example.org/requests?x=1');
+    assert.equal(headers['strict-transport-security'], undefined);
+    assert.equal(headers.server, 'nginx');
+  });
+
+  test('takes TLS 1.2 and 1.3 with forward secrecy and nothing older (Mozilla intermediate)', async () => {
+    for (const options of [{ minVersion: 'TLSv1.3' }, { maxVersion: 'TLSv1.2' }, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-CHACHA20-POLY1305' }]) {
+      assert.equal((await secure('/healthz', options)).status, 200);
+    }
+    for (const options of [{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }]) {
+      await assert.rejects(secure('/healthz', options), /SSL|TLS|EPROTO|ECONNRESET/i);
+    }
+  });
+
+  test('logs no query', async () => {
+    await secure('/?national_code=0499370899');
+    await waitFor(() => fs.readFileSync(`${dir}/access.log`, 'utf8').includes(' / 200'), { what: 'the line in the log' });
+    assert.ok(!fs.readFileSync(`${dir}/access.log`, 'utf8').includes('0499370899'));
+  });
+});
