@@ -129,6 +129,30 @@ describe('ASVS 11.1.4: whoever asks too often is refused politely', () => {
     assert.ok(answers.every(({ status, body }) => status === 429 || JSON.parse(body).hash === hash));
   });
 
+  test('a user who acts, over all devices and addresses', async () => {
+    const { token } = await peygir.cliJson('token', 'create', '--role', 'site', 'devices');
+    const device = async () => {
+      const who = newcomer();
+      const { enter_url: link } = (await new Visitor(peygir.base).fetch('/api/internal/sessions', {
+        method: 'POST', body: JSON.stringify({ user_id: 'u-7' }), headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      })).json;
+      assert.equal((await who.get(link)).status, 303);
+      return who;
+    };
+    let count = 0, refused = null;
+    for (let i = 0; i < 5 && !refused; i++) { // three from each: a device alone has four
+      const who = await device(), csrf = await who.token();
+      for (let turn = 0; turn < 3 && !refused; turn++) {
+        const answer = await ask(`/api/local-requests/req_${'0'.repeat(26)}/cancel`, { method: 'POST', who, HTTP_X_CSRF_TOKEN: csrf, body: '' });
+        if (answer.status === 429) refused = answer;
+        else count++;
+      }
+    }
+    about(count, 4);
+    assert.match(refused.headers['ratelimit-policy'], /^"cancel";q=4;/);
+    assert.equal((await ask('/', { who: await device() })).status, 200);
+  });
+
   test('but health, metrics and programs with a token are never refused', async () => {
     const address = '127.0.0.1';
     for (let i = 0; i < 250; i++) {

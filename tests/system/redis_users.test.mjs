@@ -92,7 +92,7 @@ describe('a program that was taken over', () => {
     ['HSET', 'peygir:services:closed', 'x', 'y'], ['SET', 'peygir:task:paused', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:workers:restart', '1'], ['SUBSCRIBE', 'local_request_updates:x']]));
 
   test('as worker it makes no session and reaches no token', () => refuses(peygir, 'worker', [
-    ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['SADD', 'peygir:user_sessions:x', 'y'], ['HGETALL', 'peygir:tokens'], ['HGETALL', 'peygir:token:x'], ['GET', 'peygir:limit:read:x'], ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
+    ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:tokens'], ['HGETALL', 'peygir:token:x'], ['GET', 'peygir:limit:read:x'], ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
 
   test('as bot it reaches requests alone', () => refuses(peygir, 'bot', [
     ['GET', 'peygir:session:x'], ['LRANGE', 'peygir:task:queue', '0', '-1'], ['HGETALL', 'peygir:task:data:x'], ['LRANGE', 'local_requests_list', '0', '-1'], ['PUBLISH', 'peygir:notifications', 'x'],
