@@ -28,14 +28,14 @@ static void set_seconds(struct exchange *x, struct json_object *to, const char *
 /* --- health --- */
 
 /* How the figures of a check are put into its sentence. */
-enum figures { FIGURES_PLAIN, FIGURES_MIB, FIGURES_QUEUE };
+enum figures { FIGURES_PLAIN, FIGURES_MIB, FIGURES_QUEUE, FIGURES_VERSION /* the name is digits */ };
 
 static const struct {
     const char *label, *good, *bad;
     enum figures figures;
 } checks[HEALTH_CHECKS] = {
     [HEALTH_REDIS] = { "admin.check.redis", "admin.check.redis_ok", "admin.check.redis_ok", FIGURES_PLAIN },
-    [HEALTH_ADVICE + ADVICE_VERSION] = { "admin.check.version", "admin.check.version_ok", "admin.check.version_bad", FIGURES_PLAIN },
+    [HEALTH_ADVICE + ADVICE_VERSION] = { "admin.check.version", "admin.check.version_ok", "admin.check.version_bad", FIGURES_VERSION },
     [HEALTH_ADVICE + ADVICE_ROLE] = { "admin.check.role", "admin.check.role_ok", "admin.check.role_bad", FIGURES_PLAIN },
     [HEALTH_ADVICE + ADVICE_EVICTION] = { "admin.check.eviction", "admin.check.eviction_ok", "admin.check.eviction_bad", FIGURES_PLAIN },
     [HEALTH_ADVICE + ADVICE_MEMORY] = { "admin.check.memory", "admin.check.memory_ok", "admin.check.memory_bad", FIGURES_MIB },
@@ -54,6 +54,19 @@ struct report {
     enum grade worst;
 };
 
+/* What a finding is about, as a word of the sentence; the caller frees. */
+static char *subject_of(struct exchange *x, const struct health_finding *f)
+{
+    struct span name = f->subject.s ? f->subject : SPAN("");
+
+    if (checks[f->check].figures == FIGURES_VERSION) {
+        str_reset(&x->words);
+        locale_add_digits(x->locale, &x->words, name);
+        name = (struct span){ x->words.s, x->words.len };
+    }
+    return xasprintf(ISOLATED, (int)name.len, name.s);
+}
+
 /* The sentence of a finding; the caller frees. */
 static char *sentence(struct exchange *x, const struct health_finding *f)
 {
@@ -61,7 +74,7 @@ static char *sentence(struct exchange *x, const struct health_finding *f)
     const char *key = f->grade == GRADE_OK ? checks[f->check].good : checks[f->check].bad;
     char *n = xstrdup(page_number(x, f->number[0] / unit)), *m = xstrdup(page_number(x, f->number[1] / unit));
     char *time = xstrdup(page_duration(x, f->number[3])), *words, *all;
-    char *subject = xasprintf(ISOLATED, (int)f->subject.len, f->subject.s ? f->subject.s : "");
+    char *subject = subject_of(x, f);
 
     str_reset(&x->words);
     locale_add_message(x->locale, &x->words, f->words.s ? f->words : SPAN(""));
