@@ -66,6 +66,7 @@ void settings_print_help(const struct settings *s, unsigned programs, bool with_
 /* Text for troff: no byte of it is taken for a request or an escape. */
 static void print_roff_text(const char *text, FILE *out)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was appended to is never NULL (str.h) */
     if (*text == '.' || *text == '\'')
         fputs("\\&", out);
     for (const char *p = text; *p; p++) {

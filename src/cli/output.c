@@ -110,7 +110,7 @@ static void print_cell(FILE *out, const struct str *cell, size_t width, bool las
 static size_t count_columns(const struct column columns[])
 {
     size_t count = 0;
-    while (columns[count].member && count < COLUMNS_MAX)
+    while (count < COLUMNS_MAX && columns[count].member)
         count++;
     return count;
 }

@@ -435,6 +435,7 @@ static int write_change(struct save *s, struct err *err)
         s->next = &next;
         queue_save(s, (struct span){ text.s, text.len }, (struct span){ entry.s, entry.len }, (struct span){ view.s, view.len });
         result = take_save(s, err);
+        s->next = NULL;
     }
     str_free(&text);
     str_free(&entry);

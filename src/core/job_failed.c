@@ -345,7 +345,7 @@ int64_t job_failed_retry_all(struct app *app, const char *queue, int64_t per_s, 
                              struct err *err)
 {
     struct bulk *b = xcalloc(1, sizeof(*b));
-    int64_t unwanted, result = -1;
+    int64_t unwanted = 0, result = -1;
 
     left = left ? left : &unwanted;
     *left = 0;

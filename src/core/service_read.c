@@ -60,6 +60,8 @@ static int read_list(const struct jread *in, const char *key, size_t max, size_t
     size_t n = 0;
 
     *at = jread_member(in, key);
+    *items = NULL;
+    *length = 0;
     if (jread_list(at, &n, err) < 0)
         return -1;
     if (n > max)

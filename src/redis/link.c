@@ -65,7 +65,7 @@ static int start_tcp(const struct redisurl *url, unsigned which, unsigned *addre
 
     snprintf(port, sizeof(port), "%d", url->port);
     rc = getaddrinfo(url->host, port, &hints, &list);
-    if (rc != 0)
+    if (rc != 0 || !list)
         return err_set(err, ERR_AWAY, "the name is not known (%s)", gai_strerror(rc));
     *addresses = 0;
     for (at = list; at; at = at->ai_next)

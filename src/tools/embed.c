@@ -76,7 +76,8 @@ static void sha1_hex(const unsigned char *data, size_t len, char hex[41])
 
     for (size_t i = 0; i < whole; i += 64)
         sha1_block(h, data + i);
-    memcpy(tail, data + whole, rest);
+    if (rest)
+        memcpy(tail, data + whole, rest);
     tail[rest] = 0x80;
     for (int i = 0; i < 8; i++)
         tail[tail_len - 1 - (size_t)i] = (unsigned char)(bits >> (8 * i));
@@ -216,11 +217,16 @@ static void write_source(const char *path, const struct lua *lua, size_t count)
 int main(int argc, char **argv)
 {
     size_t count = argc > 3 ? (size_t)argc - 3 : 0;
-    struct lua *lua = calloc(count ? count : 1, sizeof(*lua));
+    struct lua *lua;
 
-    if (count == 0 || !lua) {
+    if (count == 0) {
         fprintf(stderr, "usage: embed scripts.h scripts.c FILE.lua...\n");
         return 2;
+    }
+    lua = calloc(count, sizeof(*lua));
+    if (!lua) {
+        perror("embed");
+        return 1;
     }
     for (size_t i = 0; i < count; i++) {
         lua[i].path = argv[i + 3];

@@ -164,6 +164,7 @@ static enum problem find(struct exchange *x, struct job_view *view)
     size_t count;
     int found = 0;
 
+    *view = (struct job_view){ .id = NULL };
     if (queue) {
         found = options_queue_name(asked) ? job_look(app, queue, id, view, &x->err) : 0;
     } else {

@@ -115,7 +115,7 @@ static int take_uri(struct exchange *x, struct err *err)
     x->path = (struct span){ uri.s, mark ? (size_t)(mark - uri.s) : uri.len };
     if (mark)
         x->raw_query = (struct span){ mark + 1, uri.len - x->path.len - 1 };
-    if (x->path.len == 0 || x->path.s[0] != '/')
+    if (!uri.s || x->path.len == 0 || x->path.s[0] != '/')
         return err_set(err, ERR_INVALID, "The request has no path.");
     if (split_path(x, err) < 0)
         return -1;

@@ -18,7 +18,7 @@ count() { grep -cE -- "$1" "$2" 2>/dev/null || [[ -e $2 ]] || echo 0; }
 check_packages() {
     command -v node >/dev/null || CHECK_PACKAGES+=(nodejs)
     command -v npm >/dev/null || CHECK_PACKAGES+=(npm)
-    [[ $1 != --all ]] || CHECK_PACKAGES+=(clang)
+    [[ $1 != --all ]] || CHECK_PACKAGES+=(clang clang-tidy cppcheck)
     install_packages "${RUN_PACKAGES[@]}" "${BUILD_PACKAGES[@]}" "${CHECK_PACKAGES[@]}"
 }
 
@@ -109,6 +109,17 @@ faults() {
     node_suite "faults-$1" "$1" tests/faults/*.test.mjs
 }
 
+# analysis BUILD: what three tools find in the sources.
+analysis() {
+    local log=$LOGS/analysis.log bad
+    say "analysing the sources"
+    bash tests/analysis/analysis.sh "$ROOT/.build/$1" >"$log" 2>&1
+    bad=$(count '^not ok ' "$log")
+    [[ $bad != 0 || $(count '^ok ' "$log") != 0 ]] || bad=1
+    ((bad == 0)) || show_failures "$log" analysis "$log"
+    tally analysis "$(count '^ok ' "$log")" "$bad"
+}
+
 # fuzz BUILD: each target for half a minute, in a build of its own below.
 fuzz() {
     local log=$LOGS/fuzz.log bad
@@ -133,6 +144,7 @@ check_long() {
     suites asan
     try_build tsan --enable-sanitizers=thread && { unit tsan; suites tsan; }
     try_build clang CC=clang --enable-werror && { tally 'build clang, warnings as errors' 1 0; unit clang; }
+    analysis release
     fuzz release
 }
 
