@@ -84,15 +84,16 @@ describe('a program that was taken over', () => {
     ['MONITOR'], ['REPLICAOF', 'h', '1'], ['MODULE', 'LIST'], ['SAVE'], ['CLIENT', 'KILL', 'TYPE', 'normal'], ['SCRIPT', 'FLUSH'], ['FUNCTION', 'LIST'], ['MIGRATE', 'h', '1', 'k', '0', '1'], ['SWAPDB', '0', '1']];
 
   for (const program of PROGRAMS) {
-    test(`cannot change, read or empty the server: ${program} (ASVS 13.2.2: least privilege of back-end accounts)`, () => refuses(peygir, program, server));
+    test(`cannot change, read or empty the server: ${program} (ASVS v5.0.0-13.2.2: least privilege of back-end accounts)`, () => refuses(peygir, program, server));
   }
 
   test('as web it reaches neither schedules nor locks, and makes no tokens known', () => refuses(peygir, 'web', [
     ['SCAN', '0'], ['HGETALL', 'peygir:schedule'], ['SET', 'peygir:lock:x', '1'], ['HSET', 'peygir:tokens', 'x', 'y'], ['ZADD', 'peygir:workers', '1', 'x'],
     ['HSET', 'peygir:services:closed', 'x', 'y'], ['SET', 'peygir:task:paused', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:workers:restart', '1'], ['SUBSCRIBE', 'local_request_updates:x']]));
 
-  test('as worker it makes no session and reaches no token', () => refuses(peygir, 'worker', [
-    ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:tokens'], ['HGETALL', 'peygir:token:x'], ['GET', 'peygir:limit:read:x'], ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
+  test('as worker it makes no session, and reaches neither tokens nor administrators nor limits', () => refuses(peygir, 'worker', [
+    ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:users'], ['HGETALL', 'peygir:admin_session:x'], ['HGETALL', 'peygir:tokens'], ['HGETALL', 'peygir:token:x'], ['GET', 'peygir:limit:read:x'],
+    ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
 
   test('as bot it reaches requests alone', () => refuses(peygir, 'bot', [
     ['GET', 'peygir:session:x'], ['LRANGE', 'peygir:task:queue', '0', '-1'], ['HGETALL', 'peygir:task:data:x'], ['LRANGE', 'local_requests_list', '0', '-1'], ['PUBLISH', 'peygir:notifications', 'x'],
