@@ -1,9 +1,10 @@
 // hostile.test.mjs: what nginx would never send, straight into web.sock; and what people send to nginx.
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Connection, RESPONDER, TYPE, begin, exchange, pair, params, record, request, stdin, stream, variables } from '../lib/fcgi.mjs';
-import { isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { SOURCE, isAlive, start, waitFor } from '../lib/peygir.mjs';
 
 const OCR = 'document-ocr';
 const SCAN = { file_id: 'scan-1', language: 'fa' };
@@ -40,7 +41,8 @@ const stored = async (file) => {
 };
 
 before(async () => {
-  peygir = await start({ env: { WEB_THREADS: String(THREADS) } });
+  const suppressions = path.join(SOURCE, 'tests/lib/lsan.supp');
+  peygir = await start({ env: { WEB_THREADS: String(THREADS), LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0` } });
   web = peygir.pid('web');
   saidBefore = peygir.log('nginx-error').length;
 });
