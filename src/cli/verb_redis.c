@@ -193,9 +193,23 @@ static struct span word_of(struct check *c, struct span word)
         return word;
     struct place *place = find_place(c, (struct span){ word.s + 1, word.len - 1 });
     if (!place)
-        return SPAN(script); /* the one name that is no key */
+        return (struct span){ script, sizeof script - 1 }; /* the one name that is no key */
     place->used = true;
     return key_span(&place->key);
+}
+
+/* As it was sent, but for the script. */
+static void tell_refusal(struct check *c, const struct trial *t, const struct span words[], int count, const char *why)
+{
+    struct str detail = STR_INIT;
+    for (int i = 0; i < count; i++) {
+        struct span word = words[i].s == script ? SPAN("(a script)") : words[i];
+        str_adds(&detail, i ? " " : "");
+        str_add(&detail, word.s, word.len);
+    }
+    str_addf(&detail, ": %s", why);
+    tell(c, t->what, GRADE_FAILED, detail.s);
+    str_free(&detail);
 }
 
 /* A command that Redis refuses is a finding; only a connection that breaks ends the check. 0 or -1. */
@@ -217,9 +231,7 @@ static int try_one(struct check *c, struct redis *redis, const struct trial *t, 
     c->tried++;
     if (redis_reply_ok(&replies[0], &why) == 0)
         return 0;
-    char *detail = xasprintf("%s: %s", t->command, why.text);
-    tell(c, t->what, GRADE_FAILED, detail);
-    free(detail);
+    tell_refusal(c, t, words, count, why.text);
     return 0;
 }
 

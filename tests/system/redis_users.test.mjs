@@ -115,7 +115,7 @@ describe('what is wrong with a server is said', () => {
     assert.equal(code, 1);
     const bad = JSON.parse(stdout).filter(({ status }) => status === 'failed');
     assert.ok(bad.length >= 2, stdout);
-    for (const { detail } of bad) assert.match(detail, /^LPUSH @\w+ check: .*NOPERM.*'lpush'/);
+    for (const { detail } of bad) assert.match(detail, /^LPUSH peygir:\S+ check: .*check its ACL.*'lpush'/);
   });
 
   test('a policy that drops keys and no persistence: a warning of redis check, health and /readyz, which go on being well', async () => {
