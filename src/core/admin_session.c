@@ -40,8 +40,7 @@ static bool copy(struct span text, char *out, size_t size)
 {
     if (!text.s || text.len == 0 || text.len >= size)
         return false;
-    memcpy(out, text.s, text.len);
-    out[text.len] = '\0';
+    snprintf(out, size, "%.*s", (int)text.len, text.s);
     return true;
 }
 

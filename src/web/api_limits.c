@@ -66,8 +66,8 @@ static enum problem read_bucket(struct exchange *x, struct limit_bucket *b)
 /* {who, count, period, burst}: counted once more, unless it is too often. That is an answer, not a refusal: 200 either way. */
 enum problem api_limit_count(struct exchange *x)
 {
-    struct limit_bucket bucket;
-    struct limit_verdict verdict;
+    struct limit_bucket bucket = { .count = 0 };
+    struct limit_verdict verdict = { .left = 0 };
     enum problem problem = read_bucket(x, &bucket);
     struct str *out;
     int rc;
