@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/rnd.h"
+#include "core/seal.h"
 #include "core/view.h"
 #include "scripts.h"
 
@@ -165,6 +166,14 @@ void change_guard_text(struct change *c, const char *name, struct span text)
     c->guard[c->guard_count++] = (struct change_guard){ name, kept };
 }
 
+void change_guard_result(struct change *c, struct span json)
+{
+    struct str packed = STR_INIT;
+    seal_pack(&packed, json);
+    change_guard_text(c, "result", (struct span){ packed.s, packed.len });
+    str_free(&packed);
+}
+
 void change_guard_int(struct change *c, const char *name, int64_t n)
 {
     char text[24];
@@ -241,7 +250,7 @@ static void stamp(struct app *app, const struct request *rq, struct change *c)
 }
 
 /* The request as it will be, for its history entry and its view. `text` is the new document. */
-static int foresee(const struct request *rq, const struct change *c, struct span text, struct request *next, struct err *err)
+static int foresee(const struct request *rq, const struct change *c, bool silent, struct span text, struct request *next, struct err *err)
 {
     *next = *rq;
     if (document_read(text, &next->doc, err) < 0)
@@ -252,7 +261,7 @@ static int foresee(const struct request *rq, const struct change *c, struct span
             row_set(&next->guard, row, c->guard[i].value);
     }
     next->status = (enum request_status)c->to;
-    next->guard.revision++;
+    next->guard.revision += !silent;
     next->guard.check = document_check(&next->doc);
     return 0;
 }
@@ -263,6 +272,7 @@ struct save {
     const struct change *c;
     int64_t run;
     bool repairs;
+    bool silent; /* guard and mailbox alone: no reader sees anything of it, so it makes no revision */
 };
 
 /* What the args about a leg borrow from. */
@@ -348,7 +358,7 @@ static void queue_save(const struct save *s, struct span text, struct span entry
     const struct span keys[] = { key_span(&document), key_span(&guard),  key_span(&events), key_span(&mailbox), key_span(&queue),
                                  key_span(&active),   key_span(&leg),    key_span(&total),  key_span(&daily) };
     char number[5][24];
-    snprintf(number[0], sizeof number[0], "%lld", (long long)s->rq->guard.revision + 1);
+    snprintf(number[0], sizeof number[0], "%lld", (long long)s->next->guard.revision);
     snprintf(number[1], sizeof number[1], "%lld", (long long)house->request_ttl_s * 1000);
     snprintf(number[2], sizeof number[2], "%lld", (long long)s->run);
     snprintf(number[3], sizeof number[3], "%lld", (long long)(c->mail_ttl_ms > 0 ? c->mail_ttl_ms : 1));
@@ -429,9 +439,11 @@ static int write_change(struct save *s, struct err *err)
     int result = -1;
     if (raw_set(&text, s->rq->doc.text, s->c->doc, s->c->doc_count) < 0)
         err_set(err, ERR_FAILED, "the document of request %s is not a JSON object", s->rq->hash);
-    else if (foresee(s->rq, s->c, (struct span){ text.s, text.len }, &next, err) == 0) {
-        document_add_entry(&entry, &next.doc);
-        view_add_stored(&view, &next, request_service(s->app, &next));
+    else if (foresee(s->rq, s->c, s->silent, (struct span){ text.s, text.len }, &next, err) == 0) {
+        if (!s->silent) {
+            document_add_entry(&entry, &next.doc);
+            view_add_stored(&view, &next, request_service(s->app, &next));
+        }
         s->next = &next;
         queue_save(s, (struct span){ text.s, text.len }, (struct span){ entry.s, entry.len }, (struct span){ view.s, view.len });
         result = take_save(s, err);
@@ -480,9 +492,11 @@ static int decide_and_write(struct app *app, const struct request *rq, int64_t r
     if (!repairs && !request_may(rq->status, (enum request_status)c->to))
         return err_set(err, ERR_STATE, "request %s is %s and cannot become %s", rq->hash, request_status_name(rq->status),
                        request_status_name((enum request_status)c->to));
-    stamp(app, rq, c);
     change_seal(app, rq, c);
-    return write_change(&(struct save){ .app = app, .rq = rq, .c = c, .run = run, .repairs = repairs }, err);
+    bool silent = !repairs && c->doc_count == 0 && c->to == (int)rq->status;
+    if (!silent)
+        stamp(app, rq, c);
+    return write_change(&(struct save){ .app = app, .rq = rq, .c = c, .run = run, .repairs = repairs, .silent = silent }, err);
 }
 
 static int change_loop(struct app *app, struct span hash, int64_t run, bool repairs, change_decide decide, void *ctx, struct err *err)

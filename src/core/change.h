@@ -44,6 +44,7 @@ void change_json(struct change *c, enum document_field field, struct span json);
 void change_int(struct change *c, enum document_field field, int64_t n);
 void change_guard_int(struct change *c, const char *name, int64_t n);
 void change_guard_text(struct change *c, const char *name, struct span text);
+void change_guard_result(struct change *c, struct span json); /* the guard's copy of the result; seal_unpack() reads it */
 void change_mail(struct change *c, struct span json, int64_t ttl_ms);
 void change_error(struct change *c, const struct request_error *error); /* error_data, and its message as the document's */
 /* Seal the personal values that the document will hold (request_seal.c); change_make and change_adopt do so by themselves, last. */

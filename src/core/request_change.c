@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "core/change.h"
 #include "core/otp.h"
+#include "core/seal.h"
 
 enum { MESSAGE_MAX = 500, MAIL_CANCELLED_MS = 60000, REOPENED_WATCH_MS = 15000 };
 
@@ -69,7 +70,7 @@ static int decide_complete(struct app *app, const struct request *rq, struct cha
     change_json(c, DOC_ERROR, SPAN("null"));
     change_int(c, DOC_PROGRESS, 100);
     change_text(c, DOC_MESSAGE, "messages.completed");
-    change_guard_text(c, "result", *result);
+    change_guard_result(c, *result);
     const struct service *service = request_service(app, rq);
     if (service && service->step_count > 0)
         change_text(c, DOC_STEP, service->steps[service->step_count - 1].id);
@@ -268,7 +269,7 @@ static int decide_adopt(struct app *app, const struct request *rq, struct change
     if (to == REQUEST_OTP_REQUIRED && rq->status != REQUEST_OTP_REQUIRED)
         otp_adopt(c, rq, request_service(app, rq));
     if (c->to == REQUEST_COMPLETED && rq->doc.field[DOC_RESULT].s)
-        change_guard_text(c, "result", rq->doc.field[DOC_RESULT]);
+        change_guard_result(c, rq->doc.field[DOC_RESULT]);
     return 1;
 }
 
@@ -289,7 +290,7 @@ int request_adopt(struct app *app, struct span hash, struct err *err)
     if (entry.s)
         str_add_span(&a.entry, entry);
     if (result.s)
-        str_add_span(&a.result, result);
+        seal_unpack(&a.result, result);
     int done = change_adopt(app, hash, decide_adopt, &a, err);
     str_free(&a.entry);
     str_free(&a.result);

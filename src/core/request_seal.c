@@ -62,7 +62,7 @@ void change_seal(const struct app *app, const struct request *rq, struct change 
         seal_add(&sealed, app->house->secret, span_of(rq->hash), document_names[personal[i]], value);
         change_json(c, personal[i], (struct span){ sealed.s, sealed.len });
         if (personal[i] == DOC_RESULT && c->to == REQUEST_COMPLETED)
-            change_guard_text(c, "result", (struct span){ sealed.s, sealed.len });
+            change_guard_result(c, (struct span){ sealed.s, sealed.len });
         str_free(&sealed);
     }
 }

@@ -91,6 +91,15 @@ static void add_base64(struct str *out, const uint8_t *bytes, size_t len)
     out->len += size - 1;
 }
 
+static void add_sealed(struct str *out, struct span id, const uint8_t *bytes, size_t len)
+{
+    str_adds(out, SEAL_OPENING);
+    str_add_span(out, id);
+    str_addc(out, ':');
+    add_base64(out, bytes, len);
+    str_adds(out, SEAL_CLOSING);
+}
+
 void seal_add(struct str *out, const struct secret *s, struct span hash, const char *field, struct span json)
 {
     uint8_t key[KEY_BYTES], *bytes = xmalloc(NONCE_BYTES + json.len + TAG_BYTES);
@@ -102,9 +111,7 @@ void seal_add(struct str *out, const struct secret *s, struct span hash, const c
     crypto_aead_xchacha20poly1305_ietf_encrypt(bytes + NONCE_BYTES, NULL, (const uint8_t *)json.s, json.len,
                                                (const uint8_t *)place.s, place.len, NULL, bytes, key);
     key_id(s, 0, id);
-    str_addf(out, SEAL_OPENING "%s:", id);
-    add_base64(out, bytes, NONCE_BYTES + json.len + TAG_BYTES);
-    str_adds(out, SEAL_CLOSING);
+    add_sealed(out, span_of(id), bytes, NONCE_BYTES + json.len + TAG_BYTES);
     sodium_memzero(key, sizeof key);
     str_free(&place);
     free(bytes);
@@ -186,4 +193,30 @@ int seal_open(struct str *out, const struct secret *s, struct span hash, const c
     str_free(&place);
     free(parts.bytes);
     return result;
+}
+
+/* --- in fewer bytes: PACKED, the key's id, the bytes. No JSON begins with PACKED. --- */
+
+#define PACKED '\1'
+
+void seal_pack(struct str *out, struct span json)
+{
+    struct parts parts = { .bytes = NULL };
+    struct span text = sealed_text(json);
+    if (text.s && read_parts(text, &parts) == 0) {
+        str_addc(out, PACKED);
+        str_add_span(out, parts.id);
+        str_add(out, parts.bytes, parts.len);
+    } else {
+        str_add_span(out, json);
+    }
+    free(parts.bytes);
+}
+
+void seal_unpack(struct str *out, struct span packed)
+{
+    if (packed.len > 1 + ID_DIGITS && packed.s[0] == PACKED)
+        add_sealed(out, (struct span){ packed.s + 1, ID_DIGITS }, (const uint8_t *)packed.s + 1 + ID_DIGITS, packed.len - 1 - ID_DIGITS);
+    else
+        str_add_span(out, packed);
 }

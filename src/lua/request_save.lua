@@ -2,7 +2,8 @@
 -- Write one change of a request: document, guard, history and message together (running work goes on when Redis is full).
 -- KEYS  1 document  2 guard  3 events  4 mailbox
 --       with a leg to push also: 5 the queue's list  6 its active set  7 the leg's data  8 counter of all jobs  9 today's statistics
--- ARGV  1 document as it was read  2 document to write  3 status it gets  4 revision it gets  5 TTL in ms  6 history entry
+-- ARGV  1 document as it was read  2 document to write  3 status it gets  4 revision it gets  5 TTL in ms  6 history entry ('': the
+--       revision stays, and nobody is told)
 --       7 channel  8 stored view  9 run that writes ('': unfenced)  10 '1': empty the mailbox first  11 mail ('': none)
 --       12 its TTL in ms  13 '1': take the code out of the mailbox  14 '1': repairs what was written past the guard
 --       15 id of the leg ('': none)  16 job that must not be active ('': any)  17 number of args about the leg
@@ -43,7 +44,8 @@ if not document then return {'gone'} end
 local guard = redis.call('HMGET', KEYS[2], 'status', 'revision', 'run')
 local repairs = ARGV[14] == '1'
 if ARGV[9] ~= '' and guard[3] and guard[3] ~= ARGV[9] then return {'stale'} end
-if document ~= ARGV[1] or (tonumber(guard[2]) or 0) ~= tonumber(ARGV[4]) - 1 then return {'again'} end
+local silent = ARGV[6] == ''
+if document ~= ARGV[1] or (tonumber(guard[2]) or 0) ~= tonumber(ARGV[4]) - (silent and 0 or 1) then return {'again'} end
 if guard[1] and not repairs then
   if ended[guard[1]] then return {'final'} end
   if not may(guard[1], ARGV[3]) then return {'again'} end
@@ -56,8 +58,10 @@ if #ARGV > 17 + leg_fields then
   redis.call('HSET', KEYS[2], unpack(ARGV, 18 + leg_fields))
 end
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
-redis.call('RPUSH', KEYS[3], ARGV[6])
-redis.call('LTRIM', KEYS[3], -100, -1)
+if not silent then
+  redis.call('RPUSH', KEYS[3], ARGV[6])
+  redis.call('LTRIM', KEYS[3], -100, -1)
+end
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
 
 local code = ''
@@ -72,5 +76,5 @@ if ARGV[11] ~= '' then
   redis.call('PEXPIRE', KEYS[4], ARGV[12])
 end
 if ARGV[15] ~= '' then push_leg(18, leg_fields) end
-redis.call('PUBLISH', ARGV[7], ARGV[8])
+if not silent then redis.call('PUBLISH', ARGV[7], ARGV[8]) end
 return {'saved', code}

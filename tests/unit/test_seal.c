@@ -288,6 +288,46 @@ static void keys_of_different_purposes_have_nothing_in_common(void **state)
     secret_free(s);
 }
 
+/* Packed, and back again. */
+static void expect_packed(struct span json, bool shorter)
+{
+    struct str packed = STR_INIT, out = STR_INIT;
+    seal_pack(&packed, json);
+    seal_unpack(&out, span_str(&packed));
+    assert_int_equal(packed.len < json.len, shorter);
+    assert_int_equal(out.len, json.len);
+    assert_memory_equal(out.s, json.s, json.len);
+    str_free(&packed);
+    str_free(&out);
+}
+
+static void a_packed_value_is_shorter_and_comes_back_as_it_was(void **state)
+{
+    struct secret *s = load(KEY_ONE "\n");
+    struct str text = sealed(s, FORM);
+    (void)state;
+    expect_packed(span_str(&text), true);
+    expect_packed(FORM, false);
+    expect_packed(SPAN("null"), false);
+    expect_packed(SPAN("{\"sealed\":\"v1:00000000:AAAA\"}"), false); /* too short to be one */
+    expect_packed(SPAN("{\"sealed\":\"v2:00000000:AAAA\"}"), false);
+    str_free(&text);
+    secret_free(s);
+}
+
+static void what_is_no_packed_value_is_left_as_it_is(void **state)
+{
+    static const char *const texts[] = { "", "\1", "\1" "1234567", "{}" };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct str out = STR_INIT;
+        str_adds(&out, "=");
+        seal_unpack(&out, span_of(texts[i]));
+        assert_string_equal(out.s + 1, texts[i]);
+        str_free(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +343,8 @@ int main(void)
         cmocka_unit_test(a_later_version_is_known_as_sealed_and_not_opened),
         cmocka_unit_test(a_new_key_in_front_seals_and_the_old_one_still_opens),
         cmocka_unit_test(a_missing_key_is_named_and_the_value_is_not),
+        cmocka_unit_test(a_packed_value_is_shorter_and_comes_back_as_it_was),
+        cmocka_unit_test(what_is_no_packed_value_is_left_as_it_is),
         cmocka_unit_test(keys_of_different_purposes_have_nothing_in_common),
     };
     return cmocka_run_group_tests(tests, files_setup, files_teardown);
