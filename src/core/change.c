@@ -232,6 +232,14 @@ static void change_reset(struct change *c)
 
 /* --- writing --- */
 
+/* Nobody enters one any more, and ended requests are most of what lies in Redis. */
+static void forget_code(struct change *c)
+{
+    change_guard_int(c, "code_until", 0);
+    change_guard_int(c, "resend_at", 0);
+    change_guard_text(c, "leg", SPAN(""));
+}
+
 /* What every change brings along: revision, times, and the clock of the estimate. */
 static void stamp(struct app *app, const struct request *rq, struct change *c)
 {
@@ -245,8 +253,10 @@ static void stamp(struct app *app, const struct request *rq, struct change *c)
     change_int(c, DOC_REVISION, rq->guard.revision + 1);
     change_time(c, DOC_UPDATED, now);
     change_time(c, DOC_EXPIRES, now + app->house->request_ttl_s * INT64_C(1000));
-    if (request_is_final((enum request_status)c->to))
-        change_time(c, DOC_COMPLETED, now);
+    if (!request_is_final((enum request_status)c->to))
+        return;
+    change_time(c, DOC_COMPLETED, now);
+    forget_code(c);
 }
 
 /* The request as it will be, for its history entry and its view. `text` is the new document. */
