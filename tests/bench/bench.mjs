@@ -5,6 +5,7 @@
 //   BUILD_DIR      the build that is measured
 //   BENCH_SECONDS  length of one run of wrk (1); BENCH_ROUNDS  rounds of floor and web (30): many short ones, because the speed of
 //                  a shared machine changes from one second to the next
+//   PEYGIR_LIMIT_FACTOR=0  without counting limits, which are otherwise counted and never reached
 //   BENCH_POLLS    polls before memory is looked at (100000); BENCH_REQUESTS  journeys that are kept in Redis (10000)
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
