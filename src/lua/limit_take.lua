@@ -4,7 +4,7 @@
 -- ARGV  three for each: 1 microseconds that one thing stays in it  2 things that it holds  3 what the thing is called, to count it
 --       once however often it comes ('': each time)
 -- Result: {0, 0, room left in the first bucket}; {n, microseconds until bucket n has room, 0}
-local NAMES = 640 -- bytes of names that a bucket remembers, behind its number
+local NAMES = 640 -- bytes of names that a bucket remembers, behind its number, each between two blanks
 local call, floor, ceil = redis.call, math.floor, math.ceil
 
 local time = call('TIME')
@@ -28,7 +28,9 @@ for i, key in ipairs(KEYS) do
     empty = empty + each
     if empty - room > now then return {i, ceil(empty - room - now), 0} end
     fuller[i] = empty
-    if name ~= '' then names[i] = string.sub((names[i] or ' ') .. name .. ' ', -NAMES) end
+    if name ~= '' then -- the oldest goes whole: what is left of it would be read as digits of the number
+      names[i] = string.gsub(string.sub((names[i] or ' ') .. name .. ' ', -NAMES), '^%S+', '')
+    end
   end
   if i == 1 then left = floor((now + room - empty) / each + 1e-6) end -- a whole number but for rounding
 end

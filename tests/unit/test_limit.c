@@ -148,6 +148,26 @@ static void a_thing_with_a_name_is_counted_once(void **state)
     free(value);
 }
 
+/* More than a bucket remembers: the oldest names are forgotten, whole, and what is counted stays what it is. */
+static void many_names_leave_the_number_before_them_as_it_is(void **state)
+{
+    struct limit_bucket b = bucket("a");
+    struct limit_verdict v;
+    char name[16];
+
+    (void)state;
+    b.count = b.burst = 1000;
+    b.period_s = 30 * 86400;
+    for (int i = 1; i <= 200; i++) {
+        snprintf(name, sizeof name, "req_%d", i);
+        b.once = span_of(name);
+        assert_int_equal(limit_ask(&app, &b, 1, &v, &err), 1);
+        assert_int_equal(v.left, b.burst - i);
+        assert_int_equal(take(b), 1);
+    }
+    assert_in_range(REDIS_NUMBER("STRLEN", b.key.s), 500, 700);
+}
+
 static void a_clock_that_was_set_back_locks_nobody_out(void **state)
 {
     struct limit_bucket b = bucket("a");
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup(a_bucket_is_forgotten_when_it_is_empty, fresh),
         cmocka_unit_test_setup(several_buckets_are_counted_together_or_not_at_all, fresh),
         cmocka_unit_test_setup(a_thing_with_a_name_is_counted_once, fresh),
+        cmocka_unit_test_setup(many_names_leave_the_number_before_them_as_it_is, fresh),
         cmocka_unit_test_setup(a_clock_that_was_set_back_locks_nobody_out, fresh),
         cmocka_unit_test_setup(what_somebody_else_wrote_into_a_bucket_counts_as_empty, fresh),
         cmocka_unit_test_setup(an_address_has_ten_times_as_much_and_the_factor_multiplies_all, fresh),
