@@ -52,6 +52,8 @@ static const struct trial trials[] = {
     { HOUSE, "jobs", "HSET @job type check" },
     { HOUSE, "jobs", "INCR @sequence" },
     { HOUSE, "jobs", "GET @paused" },
+    { HOUSE, "jobs", "HGETALL @limits" },
+    { WORKER | ADMIN, "jobs", "HSET @limits tat 0" },
     { HOUSE, "statistics", "HDEL @daily @id" },
     { HOUSE, "statistics", "GET @total" },
     { HOUSE, "workers", "ZRANGE @workers 0 -1 WITHSCORES" },
@@ -133,7 +135,7 @@ static void put(struct check *c, const char *name, struct key key, bool ours)
 
 static void name_places(struct check *c)
 {
-    static const char *const parts[] = { "queue", "priority", "delayed", "active", "failed", "sequence" };
+    static const char *const parts[] = { "queue", "priority", "delayed", "active", "failed", "sequence", "limits" };
     const struct house *h = &c->cli->house;
     char id_text[32] = "check-";
     uint8_t random[8];

@@ -60,6 +60,14 @@ for (const prefix of ['peygir', '{shop-2}.x']) {
       assert.deepEqual(await peygir.refusals(), []);
     });
 
+    test('a queue whose jobs may only begin so often is taken from all the same', async () => {
+      const { code, stderr } = await peygir.cli('queue', 'limit', '--per', '1000/60');
+      assert.equal(code, 0, stderr);
+      await peygir.status(await peygir.visitor().request(OCR, { file_id: 'file-now', language: 'fa' }), 'completed');
+      assert.equal((await peygir.cli('queue', 'limit', '--none')).code, 0);
+      assert.deepEqual(await peygir.refusals(), []);
+    });
+
     test('`peygir redis check` tries all that each program does, and leaves nothing behind', async () => {
       for (const program of PROGRAMS) {
         const { code, stdout, stderr } = await peygir.cli('--set', `REDIS_URL=${urlOf(peygir, program)}`, '--json', 'redis', 'check', '--program', program);
