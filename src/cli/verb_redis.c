@@ -52,7 +52,7 @@ static const struct trial trials[] = {
     { HOUSE, "jobs", "HSET @job type check" },
     { HOUSE, "jobs", "INCR @sequence" },
     { HOUSE, "jobs", "GET @paused" },
-    { HOUSE, "jobs", "HGETALL @limits" },
+    { HOUSE, "jobs", "HGETALL @limits_seen" },
     { WORKER | ADMIN, "jobs", "HSET @limits tat 0" },
     { HOUSE, "statistics", "HDEL @daily @id" },
     { HOUSE, "statistics", "GET @total" },
@@ -176,6 +176,7 @@ static void name_places(struct check *c)
     put(c, "session_users", key_session_users(h), false);
     put(c, "ticket", key_ticket(h, id), true);
     put(c, "worker_seen", key_worker(h, id), false);
+    put(c, "limits_seen", key_queue(h, id, "limits"), false);
     put(c, "users", key_users(h), false);
     put(c, "admin_session", key_admin_session(h, id), true);
     put(c, "limit", key_limit(h, SPAN("read"), id), true);

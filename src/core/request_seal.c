@@ -67,17 +67,25 @@ void change_seal(const struct app *app, const struct request *rq, struct change 
     }
 }
 
+/* Whoever has no key can tell no more than that it has the form. */
+static bool is_sealed(const struct app *app, const struct request *rq, enum document_field field)
+{
+    struct span value = rq->doc.field[field];
+    struct str opened = STR_INIT;
+    bool sealed = app->house->secret ? seal_open(&opened, app->house->secret, span_of(rq->hash), document_names[field], value, NULL) == 1
+                                     : seal_is(value);
+    str_free(&opened);
+    return sealed;
+}
+
 void change_refuse_plain(const struct app *app, const struct request *rq, struct change *c)
 {
     const struct service *service = request_service(app, rq);
     struct span result = rq->doc.field[DOC_RESULT];
-    struct str opened = STR_INIT;
-    if (service && service->seal == SERVICE_SEAL_STRICT && result.s && !span_is(result, "null") &&
-        seal_open(&opened, app->house->secret, span_of(rq->hash), document_names[DOC_RESULT], result, NULL) <= 0) {
-        log_event(LOG_WARN, LOG_FIELDS("request", rq->hash), "a result that was not sealed was written into Redis and is refused");
-        change_text(c, DOC_RESULT, NULL);
-        if (c->to == REQUEST_COMPLETED)
-            change_error(c, &(struct request_error){ "plain_result", "errors.plain_result", false });
-    }
-    str_free(&opened);
+    if (!service || service->seal != SERVICE_SEAL_STRICT || !result.s || span_is(result, "null") || is_sealed(app, rq, DOC_RESULT))
+        return;
+    log_event(LOG_WARN, LOG_FIELDS("request", rq->hash), "a result that was not sealed was written into Redis and is refused");
+    change_text(c, DOC_RESULT, NULL);
+    if (c->to == REQUEST_COMPLETED)
+        change_error(c, &(struct request_error){ "plain_result", "errors.plain_result", false });
 }

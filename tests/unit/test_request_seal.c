@@ -400,6 +400,27 @@ static void a_program_without_the_secret_leaves_values_as_they_are(void **state)
     assert_false(lies_there("mobile"));
 }
 
+/* Which key sealed it nobody can tell there, but that it lies sealed. */
+static void and_refuses_no_sealed_result_of_a_strict_service_but_a_plain_one(void **state)
+{
+    (void)state;
+    working("strict");
+    assert_int_equal(request_complete(&app, span_of(hash), 1, SPAN(RESULT), &err), 1);
+    REDIS_RUN("DEL", guard); /* as in a Redis that was brought back from elsewhere */
+    leave();
+    enter(0);
+    assert_int_equal(look().status, REQUEST_COMPLETED);
+    leave();
+    enter(HOUSE_SECRET);
+    expect_opened(DOC_RESULT, RESULT);
+    assert_int_equal(submit("strict", "{\"mobile\":\"09120000000\"}", false), 1);
+    rewrite("\"result_data\":null", "\"result_data\":" RESULT);
+    rewrite("\"status\":\"pending\"", "\"status\":\"completed\"");
+    leave();
+    enter(0);
+    expect_error("plain_result");
+}
+
 static void whoever_carries_sealed_requests_out_needs_the_secret(void **state)
 {
     struct house other;
@@ -459,6 +480,7 @@ int main(void)
         STORY(a_result_whose_key_is_gone_stays_and_does_not_open),
         STORY(values_of_another_request_are_of_no_use),
         STORY(a_program_without_the_secret_leaves_values_as_they_are),
+        STORY(and_refuses_no_sealed_result_of_a_strict_service_but_a_plain_one),
         STORY(whoever_carries_sealed_requests_out_needs_the_secret),
         STORY(who_carries_out_none_does_without),
     };
