@@ -246,10 +246,9 @@ static enum problem is_open(struct exchange *x)
     return demands(x, DEMAND_OPEN) && dispatch_closed(x, x->service, &x->said) ? PROBLEM_CLOSED : PROBLEM_NONE;
 }
 
-/* A page that loads itself again (page_progress.c) is not asked for by anybody. */
 static bool asked_by_person(const struct exchange *x)
 {
-    return demands(x, DEMAND_PERSON) && !(x->method == METHOD_GET && span_is(form_get(&x->query, "auto"), "1"));
+    return demands(x, DEMAND_PERSON) && !page_is_auto(x);
 }
 
 /* Posted before the function, whose exchange takes it along, or sent when the answer is on its way. */
@@ -259,7 +258,7 @@ static enum problem touch(struct exchange *x)
         session_touch(&x->seat->app, &x->session);
     if (x->has_request)
         request_touch(&x->seat->app, &x->request);
-    if (x->admin.known && demands(x, DEMAND_PERSON) && !page_is_auto(x))
+    if (x->admin.known && asked_by_person(x))
         admin_session_touch(&x->seat->app, &x->admin);
     return PROBLEM_NONE;
 }

@@ -284,8 +284,10 @@ static bool serve_ready(struct fcgi *f, const struct epoll_event ev[], int n, st
         if (!c)
             go_on = false;
         else if (n > 1 && !is_whole(c->fd)) {
-            if (late)
+            if (late) {
+                conn_claim(late); /* its reading side may be being closed */
                 conn_rearm(f, late);
+            }
             late = c;
         } else if (take(f, c, &io[count])) {
             taken[count] = &io[count];

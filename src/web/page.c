@@ -233,7 +233,7 @@ void page_service_item(struct exchange *x, struct json_object *item, const struc
 
 bool page_is_auto(const struct exchange *x)
 {
-    return span_is(form_get(&x->query, "auto"), "1");
+    return x->method != METHOD_POST && span_is(form_get(&x->query, "auto"), "1");
 }
 
 void page_refresh(struct exchange *x, struct json_object *data, int seconds)
