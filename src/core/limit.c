@@ -30,6 +30,7 @@ static const char *const purposes[] = {
     [LIMIT_BY_USER] = "limit.user",
     [LIMIT_BY_MOBILE] = "limit.mobile",
     [LIMIT_BY_SITE] = "limit.site",
+    [LIMIT_BY_ADMIN] = "limit.admin",
 };
 
 enum limit_id limit_find(struct span name)

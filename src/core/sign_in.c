@@ -4,7 +4,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/rnd.h"
-#include "core/keys.h"
+#include "core/limit.h"
 #include "core/secret.h"
 #include "scripts.h"
 
@@ -64,13 +64,12 @@ struct counters {
     int count;
 };
 
-/* Names and addresses are not readable in a key. */
-static struct key counter(const struct app *app, const char *kind, struct span who)
+static struct key counter(const struct app *app, const char *name, enum limit_by by, struct span text)
 {
-    char hex[DIGEST_HEX_SIZE];
+    char who[LIMIT_WHO_LEN + 1];
 
-    secret_sign_hex(app->house->secret, kind, who, hex);
-    return key_limit(app->house, span_of(kind), span_of(hex));
+    limit_who(app->house, by, text, who);
+    return key_limit(app->house, span_of(name), span_of(who));
 }
 
 static struct counters find_counters(const struct app *app, const struct sign_in *attempt, struct span nonce)
@@ -79,8 +78,8 @@ static struct counters find_counters(const struct app *app, const struct sign_in
     struct str text = STR_INIT;
 
     known_text(&text, nonce, attempt->name);
-    c.key[0] = counter(app, "sign-in-name", (struct span){ text.s, text.len });
-    c.key[1] = counter(app, "sign-in-address", attempt->address);
+    c.key[0] = counter(app, "sign-in-name", LIMIT_BY_ADMIN, (struct span){ text.s, text.len });
+    c.key[1] = counter(app, "sign-in-address", LIMIT_BY_ADDRESS, attempt->address);
     str_free(&text);
     return c;
 }

@@ -5,7 +5,7 @@
  * longer than its cap, and what is refused as too soon counts for nothing: nobody is locked out for ever. A browser in which the name has signed in
  * before brings a signed cookie and has a counter of its own instead of those two, so others who guess do not delay it.
  *
- * The counters are P:limit:sign-in-name:{HMAC} and P:limit:sign-in-address:{HMAC}, hashes {count, open_at} that expire by themselves. */
+ * The counters are P:limit:sign-in-name:{who} and P:limit:sign-in-address:{who} (limit_who), hashes {count, open_at} that expire by themselves. */
 #ifndef PEYGIR_SIGN_IN_H
 #define PEYGIR_SIGN_IN_H
 
