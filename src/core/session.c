@@ -39,7 +39,7 @@ void session_part_name(const struct house *h, struct span token, char out[DIGEST
 
 bool session_part_over(const struct app *app, int64_t created_ms, int64_t active_ms)
 {
-    int64_t now_ms = clock_ms();
+    int64_t now_ms = house_now_ms(app->house);
 
     return (active_ms > 0 && now_ms - active_ms > session_part_ms(app, OPT_SESSION_IDLE)) ||
            (created_ms > 0 && now_ms - created_ms > session_part_ms(app, OPT_SESSION_TTL));
@@ -286,7 +286,7 @@ void session_touch(struct app *app, const struct session *s)
     struct key session;
     struct span key, ttl = SPAN("");
 
-    if (!s->known || clock_ms() - s->active_ms < quiet_ms)
+    if (!s->known || house_now_ms(app->house) - s->active_ms < quiet_ms)
         return;
     if (!s->user_id[0]) /* a visitor's session lives as long as it is used */
         ttl = span_number(digits, idle_ms);
@@ -341,14 +341,14 @@ void session_part_text(struct str *out, const struct session *s, const struct se
     str_addc(out, '}');
 }
 
-void session_part_begin(struct session *s)
+void session_part_begin(const struct app *app, struct session *s)
 {
     uint8_t random[SESSION_TOKEN_LEN / 2];
 
     rnd_bytes(random, sizeof(random));
     rnd_hex(random, sizeof(random), s->token);
     s->known = true;
-    s->created_ms = s->active_ms = clock_ms();
+    s->created_ms = s->active_ms = house_now_ms(app->house);
 }
 
 void session_store_queue(struct app *app, struct session *s, const struct session_about *about)
@@ -356,7 +356,7 @@ void session_store_queue(struct app *app, struct session *s, const struct sessio
     struct str json = STR_INIT;
     struct key k;
 
-    session_part_begin(s);
+    session_part_begin(app, s);
     session_part_text(&json, s, NULL, about);
     k = key_session(app->house, span_of(s->token));
     redis_queuef(session_part_redis(app), "SET %b %b PX %lld", k.s, k.len, json.s, json.len,

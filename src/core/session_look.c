@@ -1,7 +1,6 @@
 /* session_look.c: sessions looked at and ended: one, a user's, by whoever may. */
 #include "core/session.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/rnd.h"
 #include "core/session_part.h"

@@ -1,7 +1,6 @@
 /* session_user.c: users whom the host site signs in: their sessions made, entered by a link, listed, ended. */
 #include "core/session.h"
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/rnd.h"
 #include "base/utf8.h"
@@ -140,7 +139,7 @@ int session_create(struct app *app, const struct session_new *n, char token[SESS
         return -1;
     memcpy(s.user_id, n->user_id.s, n->user_id.len);
     session_part_owner(s.owner);
-    session_part_begin(&s);
+    session_part_begin(app, &s);
     session_part_text(&text, &s, n, NULL);
     queue_create(app, &s, (struct span){ text.s, text.len });
     if (n->next.s)
@@ -260,7 +259,7 @@ static enum entered try_enter(struct app *app, struct span token, struct entry *
         return found < 0 ? ENTERED_FAILED : ENTERED_USED;
     if (same_person(e->before, s))
         memcpy(s->owner, e->before->owner, sizeof s->owner);
-    s->active_ms = clock_ms();
+    s->active_ms = house_now_ms(app->house);
     str_reset(&e->text);
     if (entered_text(s, (struct span){ e->read.s, e->read.len }, e->about, &e->text) == 0)
         return write_entered(app, s, e, err);

@@ -76,6 +76,7 @@ static int leave(void **state)
 {
     (void)state;
     clock_test_offset(0);
+    clock_test_wrong(0);
     app_close(&app);
     house_leave();
     return 0;
@@ -415,6 +416,19 @@ static void a_user_who_is_always_active_is_nobody_after_session_ttl(void **state
 
 /* --- ending --- */
 
+static void a_host_whose_clock_is_wrong_ends_no_session_and_makes_none_that_others_end(void **state)
+{
+    struct pass p = sign_in("42"), later;
+
+    (void)state;
+    clock_test_wrong(30 * 24 * 60 * MINUTE_MS);
+    assert_true(lives(p.token));
+    clock_test_wrong(-30 * 24 * 60 * MINUTE_MS);
+    later = sign_in("42");
+    clock_test_wrong(0);
+    assert_true(lives(later.token) && lives(p.token));
+}
+
 static void one_of_many_is_ended_by_its_id_and_only_by_its_user(void **state)
 {
     struct pass p = sign_in("u"), q = sign_in("u");
@@ -566,6 +580,7 @@ int main(void)
         HASHED(a_csrf_token_is_a_new_one_at_sign_in_and_on_each_device),
         HASHED(a_user_who_was_idle_too_long_is_nobody_and_is_taken_off_the_list),
         HASHED(a_user_who_is_always_active_is_nobody_after_session_ttl),
+        HASHED(a_host_whose_clock_is_wrong_ends_no_session_and_makes_none_that_others_end),
         HASHED(one_of_many_is_ended_by_its_id_and_only_by_its_user),
         HASHED(all_but_one_are_ended_and_then_that_too),
         HASHED(an_administrator_finds_a_session_by_id_or_token),
