@@ -175,14 +175,6 @@ static void set_score(struct json_object *row, const struct job_view *view)
         output_set_time(row, names[view->place], (int64_t)view->score);
 }
 
-/* A bot or program said it. */
-static void set_said(struct json_object *row, const char *name, const char *text)
-{
-    char *masked = mask_numbers(text);
-    output_set_text(row, name, masked);
-    free(masked);
-}
-
 struct json_object *jobs_row(const struct job_view *view)
 {
     struct json_object *row = json_object_new_object();
@@ -196,7 +188,7 @@ struct json_object *jobs_row(const struct job_view *view)
     output_set_number(row, "deaths", view->deaths);
     output_set_number(row, "run", view->run);
     output_set_number(row, "progress", view->progress);
-    set_said(row, "error", view->error);
+    output_set_masked(row, "error", view->error);
     output_set_time(row, "created_at", view->created_ms);
     output_set_time(row, "started_at", view->started_ms);
     output_set_time(row, "completed_at", view->completed_ms);
@@ -243,10 +235,10 @@ struct json_object *jobs_object(const struct job_view *view)
     json_object_object_add(all, "priority", number_or_null(view->priority, -1));
     json_object_object_add(all, "max_attempts", number_or_null(view->max_attempts, 0));
     json_object_object_add(all, "timeout", number_or_null(view->timeout_s, 0));
-    set_said(all, "message", view->message);
-    output_set_text(all, "user_id", view->user_id);
+    output_set_masked(all, "message", view->message);
+    output_set_masked(all, "user_id", view->user_id);
     output_set_text(all, "parent", view->parent);
-    set_said(all, "unique_key", view->unique_key);
+    output_set_masked(all, "unique_key", view->unique_key);
     json_object_object_add(all, "ttl_seconds", view->ttl_ms < 0 ? NULL : json_object_new_int64(view->ttl_ms / 1000));
     json_object_object_add(all, "payload", mask_members(NULL, span_of(view->payload)));
     output_set_bool(all, "payload_masked", true);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "core/mask.h"
 
 enum { COLUMNS_MAX = 12 };
 
@@ -206,6 +207,13 @@ void output_object(const struct cli *cli, struct json_object *object)
 void output_set_text(struct json_object *object, const char *name, const char *text)
 {
     json_object_object_add(object, name, text ? json_object_new_string(text) : NULL);
+}
+
+void output_set_masked(struct json_object *object, const char *name, const char *text)
+{
+    char *masked = mask_numbers(text);
+    output_set_text(object, name, masked);
+    free(masked);
 }
 
 void output_set_number(struct json_object *object, const char *name, int64_t number)

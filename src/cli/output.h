@@ -38,6 +38,7 @@ void output_add_age(struct str *out, int64_t ms);
 
 /* Members: text, null for NULL; a time as RFC 3339, null for 0 and less. */
 void output_set_text(struct json_object *object, const char *name, const char *text);
+void output_set_masked(struct json_object *object, const char *name, const char *text); /* what others said or are named: mask_numbers() */
 void output_set_number(struct json_object *object, const char *name, int64_t number);
 void output_set_bool(struct json_object *object, const char *name, bool value);
 void output_set_time(struct json_object *object, const char *name, int64_t ms);

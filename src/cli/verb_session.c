@@ -10,21 +10,12 @@ static bool is_visitor(const struct session_view *view)
     return !view->user_id;
 }
 
-/* A host site may use numbers of people as ids. */
-static void set_masked(struct json_object *row, const char *name, const char *text)
-{
-    char *masked = text ? mask_numbers(text) : NULL;
-
-    output_set_text(row, name, masked);
-    free(masked);
-}
-
 static struct json_object *row_of(const struct session_view *view)
 {
     struct json_object *row = json_object_new_object();
 
     output_set_text(row, "id", view->id);
-    set_masked(row, "user_id", view->user_id);
+    output_set_masked(row, "user_id", view->user_id);
     output_set_text(row, "role", view->role);
     output_set_text(row, "email", view->email);
     output_set_time(row, "created_at", view->created_ms);
@@ -155,7 +146,7 @@ int verb_session_revoke_all(struct cli *cli, struct err *err)
     if (ended < 0)
         return -1;
     all = json_object_new_object();
-    set_masked(all, "user_id", cli->operands[0]);
+    output_set_masked(all, "user_id", cli->operands[0]);
     output_set_number(all, "revoked", ended);
     output_object(cli, all);
     return 0;

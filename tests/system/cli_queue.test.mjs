@@ -135,7 +135,9 @@ describe('push', () => {
 
 describe('one job', () => {
   test('is shown from whatever queue it is in, its payload masked', async () => {
-    const id = await push('default', '--queue', newQueue(), '--unique', `sms:${GOOD.mobile}`, '--payload', JSON.stringify({ mobile: GOOD.mobile, n: 12 }));
+    const queue = newQueue();
+    const id = await push('default', '--queue', queue, '--unique', `sms:${GOOD.mobile}`, '--payload', JSON.stringify({ mobile: GOOD.mobile, n: 12 }));
+    yard.redis('HSET', `peygir:${queue}:data:${id}`, 'user_id', GOOD.mobile); // as a host site may number its users
     const shown = await json('queue', 'show', id);
     assert.equal(shown.id, id);
     assert.equal(shown.type, 'default');
@@ -145,6 +147,7 @@ describe('one job', () => {
     assert.equal(shown.payload_masked, true);
     assert.deepEqual(shown.payload, { mobile: '***67', n: '***' });
     assert.equal(shown.unique_key, 'sms:***67');
+    assert.equal(shown.user_id, '***67');
     const text = await run('queue', 'show', id);
     assert.ok(!text.includes(GOOD.mobile));
     assert.match(text, /created_at +\S+ \((now|\d+ s ago)\)/);
