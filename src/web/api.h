@@ -12,4 +12,10 @@ void api_problem(struct exchange *x);
  * words. */
 void api_problem_open(struct exchange *x, const char *detail);
 
+/* Append a member; `name` with all that stands before the value: ",\"id\":". A text, null for NULL; a time, null for 0 and less; JSON as it
+ * was stored, where what outsiders stored and is none becomes a string. */
+void api_add_text(struct str *out, const char *name, const char *text);
+void api_add_time(struct str *out, const char *name, int64_t ms);
+void api_add_stored(struct str *out, const char *name, const char *text);
+
 #endif

@@ -1,7 +1,6 @@
 /* api_jobs.c: jobs as programs push, look at and cancel them: /api/internal/jobs. Its sentences are for operators, in English. */
 #include "web/api.h"
 
-#include "base/clock.h"
 #include "core/job_admin.h"
 #include "core/options.h"
 #include "web/dispatch.h"
@@ -41,15 +40,6 @@ static int push_all(struct exchange *x, struct push *pushes, size_t count)
     return 0;
 }
 
-static void add_text(struct str *out, const char *name, const char *text)
-{
-    str_adds(out, name);
-    if (text)
-        str_add_json(out, text, strlen(text));
-    else
-        str_adds(out, "null");
-}
-
 static void add_location(struct exchange *x, const char *queue, const char *id)
 {
     struct str place = STR_INIT;
@@ -74,9 +64,9 @@ static int answer_pushed(struct exchange *x, const struct push *p)
         return -1;
     add_location(x, p->job.queue, id);
     out = api_json(x, p->existing ? 200 : 201);
-    add_text(out, "{\"id\":", id);
-    add_text(out, ",\"queue\":", p->job.queue);
-    add_text(out, ",\"status\":", p->existing ? (found ? view.status : NULL) : "pending");
+    api_add_text(out, "{\"id\":", id);
+    api_add_text(out, ",\"queue\":", p->job.queue);
+    api_add_text(out, ",\"status\":", p->existing ? (found ? view.status : NULL) : "pending");
     str_adds(out, p->existing ? ",\"existing\":true}" : "}");
     if (found)
         job_view_clear(&view);
@@ -91,8 +81,8 @@ static int answer_all(struct exchange *x, const struct push *pushes, size_t coun
     for (size_t i = 0; i < count; i++) {
         const struct push *p = &pushes[i];
 
-        add_text(out, i ? ",{\"id\":" : "{\"id\":", p->existing ? p->existing : p->job.id);
-        add_text(out, ",\"queue\":", p->job.queue);
+        api_add_text(out, i ? ",{\"id\":" : "{\"id\":", p->existing ? p->existing : p->job.id);
+        api_add_text(out, ",\"queue\":", p->job.queue);
         str_adds(out, p->existing ? ",\"existing\":true}" : "}");
     }
     str_adds(out, "]}");
@@ -185,51 +175,32 @@ static void add_number(struct str *out, const char *name, int64_t n)
     str_add_int(out, n);
 }
 
-/* JSON as it was stored; what outsiders stored and is none becomes a string. */
-static void add_stored(struct str *out, const char *name, const char *text)
-{
-    if (!text || json_check(text, strlen(text), NULL) < 0) {
-        add_text(out, name, text);
-        return;
-    }
-    str_adds(out, name);
-    str_adds(out, text);
-}
-
-static void add_time(struct str *out, const char *name, int64_t ms)
-{
-    char text[CLOCK_RFC3339_SIZE];
-
-    clock_rfc3339(ms, text);
-    add_text(out, name, ms > 0 ? text : NULL);
-}
-
 static void add_view(struct str *out, const struct job_view *v)
 {
-    add_text(out, "{\"id\":", v->id);
-    add_text(out, ",\"queue\":", v->queue);
-    add_text(out, ",\"type\":", v->type);
-    add_text(out, ",\"status\":", v->status);
-    add_text(out, ",\"place\":", job_places[v->place]);
+    api_add_text(out, "{\"id\":", v->id);
+    api_add_text(out, ",\"queue\":", v->queue);
+    api_add_text(out, ",\"type\":", v->type);
+    api_add_text(out, ",\"status\":", v->status);
+    api_add_text(out, ",\"place\":", job_places[v->place]);
     add_number(out, ",\"progress\":", v->progress);
-    add_text(out, ",\"message\":", v->message);
+    api_add_text(out, ",\"message\":", v->message);
     add_number(out, ",\"attempts\":", v->attempts);
     add_number(out, ",\"max_attempts\":", v->max_attempts);
     add_number(out, ",\"deaths\":", v->deaths);
     add_number(out, ",\"run\":", v->run);
-    add_text(out, ",\"worker_id\":", v->worker_id);
-    add_text(out, ",\"error\":", v->error);
-    add_stored(out, ",\"history\":", v->history ? v->history : "[]");
-    add_stored(out, ",\"result\":", v->result);
-    add_stored(out, ",\"payload\":", v->payload);
-    add_text(out, ",\"parent\":", v->parent);
-    add_text(out, ",\"unique_key\":", v->unique_key);
-    add_text(out, ",\"user_id\":", v->user_id);
-    add_text(out, ",\"request_hash\":", v->request_hash);
-    add_time(out, ",\"created_at\":", v->created_ms);
-    add_time(out, ",\"started_at\":", v->started_ms);
-    add_time(out, ",\"completed_at\":", v->completed_ms);
-    add_time(out, ",\"expires_at\":", v->ttl_ms >= 0 ? v->now_ms + v->ttl_ms : 0);
+    api_add_text(out, ",\"worker_id\":", v->worker_id);
+    api_add_text(out, ",\"error\":", v->error);
+    api_add_stored(out, ",\"history\":", v->history ? v->history : "[]");
+    api_add_stored(out, ",\"result\":", v->result);
+    api_add_stored(out, ",\"payload\":", v->payload);
+    api_add_text(out, ",\"parent\":", v->parent);
+    api_add_text(out, ",\"unique_key\":", v->unique_key);
+    api_add_text(out, ",\"user_id\":", v->user_id);
+    api_add_text(out, ",\"request_hash\":", v->request_hash);
+    api_add_time(out, ",\"created_at\":", v->created_ms);
+    api_add_time(out, ",\"started_at\":", v->started_ms);
+    api_add_time(out, ",\"completed_at\":", v->completed_ms);
+    api_add_time(out, ",\"expires_at\":", v->ttl_ms >= 0 ? v->now_ms + v->ttl_ms : 0);
     str_addc(out, '}');
 }
 

@@ -1,6 +1,8 @@
 /* api_problem.c: problem details (RFC 9457), and what the JSON routes share. */
 #include "web/api.h"
 
+#include "base/clock.h"
+#include "base/json.h"
 #include "base/utf8.h"
 
 void api_problem_open(struct exchange *x, const char *detail)
@@ -40,4 +42,33 @@ struct str *api_json(struct exchange *x, int status)
     x->content = CONTENT_JSON;
     str_reset(&x->answer);
     return &x->answer;
+}
+
+/* --- members --- */
+
+void api_add_text(struct str *out, const char *name, const char *text)
+{
+    str_adds(out, name);
+    if (text)
+        str_add_json(out, text, strlen(text));
+    else
+        str_adds(out, "null");
+}
+
+void api_add_time(struct str *out, const char *name, int64_t ms)
+{
+    char text[CLOCK_RFC3339_SIZE];
+
+    clock_rfc3339(ms, text);
+    api_add_text(out, name, ms > 0 ? text : NULL);
+}
+
+void api_add_stored(struct str *out, const char *name, const char *text)
+{
+    if (!text || json_check(text, strlen(text), NULL) < 0) {
+        api_add_text(out, name, text);
+        return;
+    }
+    str_adds(out, name);
+    str_adds(out, text);
 }

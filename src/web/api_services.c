@@ -5,15 +5,6 @@
 #include "web/dispatch.h"
 #include "web/route.h"
 
-static void add_text(struct str *out, const char *name, const char *text)
-{
-    str_adds(out, name);
-    if (text)
-        str_add_json(out, text, strlen(text));
-    else
-        str_adds(out, "null");
-}
-
 static void add_flag(struct str *out, const char *name, bool on)
 {
     str_adds(out, name);
@@ -24,8 +15,8 @@ static void add_choices(struct str *out, const struct service_field *field, cons
 {
     str_adds(out, ",\"choices\":[");
     for (size_t i = 0; i < field->choice_count; i++) {
-        add_text(out, i ? ",{\"value\":" : "{\"value\":", field->choices[i].value);
-        add_text(out, ",\"label\":", text_in(field->choices[i].label, locale));
+        api_add_text(out, i ? ",{\"value\":" : "{\"value\":", field->choices[i].value);
+        api_add_text(out, ",\"label\":", text_in(field->choices[i].label, locale));
         str_addc(out, '}');
     }
     str_addc(out, ']');
@@ -33,10 +24,10 @@ static void add_choices(struct str *out, const struct service_field *field, cons
 
 static void add_field(struct str *out, const struct service_field *field, const struct locale *locale)
 {
-    add_text(out, "{\"name\":", field->name);
-    add_text(out, ",\"label\":", text_in(field->label, locale));
-    add_text(out, ",\"hint\":", field->hint ? text_in(field->hint, locale) : NULL);
-    add_text(out, ",\"type\":", field->type);
+    api_add_text(out, "{\"name\":", field->name);
+    api_add_text(out, ",\"label\":", text_in(field->label, locale));
+    api_add_text(out, ",\"hint\":", field->hint ? text_in(field->hint, locale) : NULL);
+    api_add_text(out, ",\"type\":", field->type);
     add_flag(out, ",\"required\":", rules_required(field->rules));
     add_flag(out, ",\"confirmed\":", rules_confirmed(field->rules));
     if (field->choice_count)
@@ -49,16 +40,16 @@ static void add_closed(struct exchange *x, struct str *out, const struct service
     bool closed = dispatch_closed(x, service, &x->words);
 
     add_flag(out, ",\"closed\":", closed);
-    add_text(out, ",\"message\":", closed ? x->words.s : NULL);
+    api_add_text(out, ",\"message\":", closed ? x->words.s : NULL);
 }
 
 static void add_service(struct exchange *x, struct str *out, const struct service *service)
 {
     const struct locale *locale = x->locale;
 
-    add_text(out, "{\"slug\":", service->slug);
-    add_text(out, ",\"title\":", text_in(service->title, locale));
-    add_text(out, ",\"summary\":", service->summary ? text_in(service->summary, locale) : NULL);
+    api_add_text(out, "{\"slug\":", service->slug);
+    api_add_text(out, ",\"title\":", text_in(service->title, locale));
+    api_add_text(out, ",\"summary\":", service->summary ? text_in(service->summary, locale) : NULL);
     str_addf(out, ",\"estimated_duration\":%d", service->estimated_duration_s);
     add_flag(out, ",\"needs_code\":", service->code.used);
     add_closed(x, out, service);

@@ -1,7 +1,6 @@
 /* api_sessions.c: users of the host site, signed in and out by it: /api/internal/sessions. Its sentences are for operators, in English. */
 #include "web/api.h"
 
-#include "base/clock.h"
 #include "web/dispatch.h"
 #include "web/route.h"
 #include "web/visitor.h"
@@ -79,35 +78,17 @@ enum problem api_sessions_create(struct exchange *x)
 
 /* --- looking --- */
 
-static void add_text(struct str *out, const char *name, const char *text)
-{
-    str_adds(out, name);
-    if (text)
-        str_add_json(out, text, strlen(text));
-    else
-        str_adds(out, "null");
-}
-
-static void add_time(struct str *out, const char *name, int64_t ms)
-{
-    char text[CLOCK_RFC3339_SIZE];
-
-    clock_rfc3339(ms, text);
-    add_text(out, name, ms > 0 ? text : NULL);
-}
-
 static void add_view(struct str *out, const struct session_view *v)
 {
-    add_text(out, "{\"id\":", v->id);
-    add_text(out, ",\"user_id\":", v->user_id);
-    add_text(out, ",\"role\":", v->role);
-    add_text(out, ",\"email\":", v->email);
-    str_adds(out, ",\"metadata\":");
-    str_adds(out, v->metadata ? v->metadata : "null");
-    add_time(out, ",\"created_at\":", v->created_ms);
-    add_time(out, ",\"last_activity\":", v->active_ms);
-    add_text(out, ",\"ip\":", v->ip);
-    add_text(out, ",\"user_agent\":", v->user_agent);
+    api_add_text(out, "{\"id\":", v->id);
+    api_add_text(out, ",\"user_id\":", v->user_id);
+    api_add_text(out, ",\"role\":", v->role);
+    api_add_text(out, ",\"email\":", v->email);
+    api_add_stored(out, ",\"metadata\":", v->metadata);
+    api_add_time(out, ",\"created_at\":", v->created_ms);
+    api_add_time(out, ",\"last_activity\":", v->active_ms);
+    api_add_text(out, ",\"ip\":", v->ip);
+    api_add_text(out, ",\"user_agent\":", v->user_agent);
     str_addc(out, '}');
 }
 

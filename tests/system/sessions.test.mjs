@@ -87,6 +87,13 @@ describe('A host site', () => {
     assert.equal(nobody.status, 401);
   });
 
+  test('gets JSON also of a session that another program stored with metadata that are none', async () => {
+    const token = '5e'.repeat(32);
+    await sessions.set(await keyOf(token), `{"user_id":"theirs","created_at":${Date.now()},"metadata":{plan:'gold'}}`, 'PX', 60000);
+    const who = await current(token);
+    assert.deepEqual([who.status, who.json.user_id, who.json.metadata], [200, 'theirs', "{plan:'gold'}"]);
+  });
+
   test('asks who a visitor is by header or cookie; 404 when it is nobody', async () => {
     const { token } = await signIn('asked');
     const byCookie = await site().get(`${SESSIONS}/current`, { cookie: `peygir_session=${token}` });
