@@ -1,22 +1,22 @@
-/* address.c: Internet addresses against lists of networks. */
+/* address.c: Internet addresses, against lists of networks too. */
 #include "base/address.h"
 
 #include <arpa/inet.h>
-#include <stdint.h>
 
 #define BITS_MAX 128
 #define MAPPED_BITS 96 /* of an IPv4 address written as IPv6 */
 
 /* All addresses as IPv6, IPv4 ones mapped, so that there is one kind. */
 struct network {
-    uint8_t address[16];
+    uint8_t address[ADDRESS_BYTES];
     unsigned bits;
     bool is_unix;
 };
 
-static bool read_address(struct span text, uint8_t out[16], bool *is_v4)
+static const uint8_t mapped[MAPPED_BITS / 8] = { [10] = 0xff, [11] = 0xff };
+
+static bool read_address(struct span text, uint8_t out[ADDRESS_BYTES], bool *is_v4)
 {
-    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
     char copy[INET6_ADDRSTRLEN];
 
     if (text.len == 0 || text.len >= sizeof copy || memchr(text.s, '\0', text.len))
@@ -60,7 +60,7 @@ static bool read_network(struct span text, struct network *out)
     return bits >= 0;
 }
 
-static bool contains(const struct network *net, const uint8_t address[16])
+static bool contains(const struct network *net, const uint8_t address[ADDRESS_BYTES])
 {
     unsigned whole = net->bits / 8, rest = net->bits % 8;
 
@@ -98,7 +98,7 @@ bool address_is_list(const char *list)
 bool address_in_list(const char *list, struct span address)
 {
     bool is_unix = span_is(address, "unix:"), is_v4;
-    uint8_t wanted[16];
+    uint8_t wanted[ADDRESS_BYTES];
     struct network net;
     struct span item;
 
@@ -108,4 +108,13 @@ bool address_in_list(const char *list, struct span address)
         if (read_network(item, &net) && (is_unix ? net.is_unix : !net.is_unix && contains(&net, wanted)))
             return true;
     return false;
+}
+
+struct span address_line(struct span address, uint8_t room[ADDRESS_BYTES])
+{
+    bool is_v4;
+
+    if (!read_address(address, room, &is_v4) || is_v4)
+        return address;
+    return (struct span){ (const char *)room, memcmp(room, mapped, sizeof mapped) == 0 ? ADDRESS_BYTES : ADDRESS_BYTES / 2 };
 }

@@ -1,6 +1,7 @@
 /* limit.c: how often anybody may do something (contract 5.3). */
 #include "core/limit.h"
 
+#include "base/address.h"
 #include "base/rnd.h"
 #include "core/secret.h"
 #include "scripts.h"
@@ -48,9 +49,11 @@ bool limit_is_on(const struct house *house)
 
 void limit_who(const struct house *house, enum limit_by by, struct span who, char out[LIMIT_WHO_LEN + 1])
 {
-    const struct digest_part part = { who.s, who.len };
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[DIGEST_BYTES], room[ADDRESS_BYTES];
 
+    if (by == LIMIT_BY_ADDRESS)
+        who = address_line(who, room);
+    const struct digest_part part = { who.s, who.len };
     if (by == LIMIT_BY_SESSION)
         digest_sha256(who.s, who.len, digest);
     else

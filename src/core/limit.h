@@ -28,7 +28,7 @@ bool limit_is_on(const struct house *house);
 
 #define LIMIT_WHO_LEN 32
 enum limit_by { LIMIT_BY_SESSION, LIMIT_BY_ADDRESS, LIMIT_BY_USER, LIMIT_BY_MOBILE, LIMIT_BY_SITE, LIMIT_BY_ADMIN };
-/* What stands for `who` in a key: LIMIT_WHO_LEN hex digits. */
+/* What stands for `who` in a key: LIMIT_WHO_LEN hex digits. All addresses of one line (address_line) are one. */
 void limit_who(const struct house *house, enum limit_by by, struct span who, char out[LIMIT_WHO_LEN + 1]);
 
 struct limit_bucket {

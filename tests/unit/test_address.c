@@ -49,6 +49,24 @@ static void what_is_no_address_is_in_no_list(void **state)
     assert_in(false, "", "127.0.0.1");
 }
 
+static void assert_line(const char *address, size_t len)
+{
+    uint8_t room[ADDRESS_BYTES];
+
+    assert_int_equal(address_line(span_of(address), room).len, len);
+}
+
+static void a_line_is_half_of_an_ipv6_address_and_all_of_anything_else(void **state)
+{
+    (void)state;
+    assert_line("2001:db8::1", 8);
+    assert_line("::1", 8);
+    assert_line("::ffff:192.0.2.1", 16);
+    assert_line("192.0.2.1", 9);
+    assert_line("unix:", 5);
+    assert_line("", 0);
+}
+
 static void a_list_is_told_from_what_is_none(void **state)
 {
     static const char *const good[] = { "", LOOPBACK, "10.0.0.0/8", "::/128", "1.2.3.4/32, 5.6.7.8" };
@@ -69,6 +87,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_of_a_network_are_in_it_and_its_neighbours_are_not),
         cmocka_unit_test(what_is_no_address_is_in_no_list),
+        cmocka_unit_test(a_line_is_half_of_an_ipv6_address_and_all_of_anything_else),
         cmocka_unit_test(a_list_is_told_from_what_is_none),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);

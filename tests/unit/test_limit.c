@@ -230,6 +230,20 @@ static void keys_tell_nobody_who_is_counted(void **state)
     assert_memory_equal(b.key.s, "peygir:limit:mobile:", 20);
 }
 
+static void whoever_has_one_address_of_ipv6_has_all_of_its_64_bits(void **state)
+{
+    static const char *const addresses[] = { "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:DB8::1:0:0:0:3", "2001:db8:0:2::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2" };
+    char who[ARRAY_LEN(addresses)][LIMIT_WHO_LEN + 1];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++)
+        limit_who(&house, LIMIT_BY_ADDRESS, span_of(addresses[i]), who[i]);
+    assert_string_equal(who[0], who[1]);
+    assert_string_equal(who[0], who[2]);
+    assert_string_not_equal(who[0], who[3]);
+    assert_string_not_equal(who[4], who[5]);
+}
+
 static void limits_are_counted_when_redis_is_full(void **state)
 {
     struct limit_bucket b = bucket("a");
@@ -274,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup(what_somebody_else_wrote_into_a_bucket_counts_as_empty, fresh),
         cmocka_unit_test_setup(an_address_has_ten_times_as_much_and_the_factor_multiplies_all, fresh),
         cmocka_unit_test_setup(keys_tell_nobody_who_is_counted, fresh),
+        cmocka_unit_test_setup(whoever_has_one_address_of_ipv6_has_all_of_its_64_bits, fresh),
         cmocka_unit_test_setup(limits_are_counted_when_redis_is_full, fresh),
         cmocka_unit_test_setup(a_bucket_of_millions_a_second_lets_all_in, fresh),
         cmocka_unit_test_setup(a_row_is_found_by_its_name, fresh),
