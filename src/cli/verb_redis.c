@@ -1,5 +1,4 @@
 /* verb_redis.c: peygir redis check: everything that a program does with Redis is tried, on keys of its own names that nobody else uses. */
-#include "base/clock.h"
 #include "base/rnd.h"
 #include "cli/output.h"
 #include "core/advice.h"
@@ -162,7 +161,7 @@ static void name_places(struct check *c)
         put(c, parts[i], key_queue(h, id, parts[i]), true);
     put(c, "paused", key_queue(h, id, "paused"), false);
     put(c, "job", key_job(h, id, id), true);
-    put(c, "daily", key_stats_daily(h, clock_ms()), false);
+    put(c, "daily", key_stats_daily(h, house_now_ms(h)), false);
     put(c, "total", key_stats(h, "total"), false);
     put(c, "workers", key_workers(h), false);
     put(c, "worker", key_worker(h, id), true);
