@@ -26,7 +26,7 @@ for i = 7, #ARGV do
     call('DEL', data)
     call('ZREM', KEYS[9], ARGV[i])
   elseif had then
-    call('HDEL', data, 'user_id', 'result', 'history')
+    call('HDEL', data, 'user_id', 'result', 'history', 'error', 'message')
   end
 end
 call('PUBLISH', ARGV[2], ARGV[3])

@@ -80,6 +80,23 @@ static void one_that_waits_is_cancelled_first_and_leaves_the_queue(void **state)
     assert_forgotten(h);
 }
 
+/* Its entry in a very long list is not looked for, and its job stays until a take drops it: with nothing that anybody said. */
+static void one_that_waits_in_a_long_list_leaves_an_empty_job(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = house_request("k1", hash);
+    const struct key job = key_job(house_app()->house, SPAN(JOB_QUEUE_DEFAULT), h);
+
+    (void)state;
+    free(house_cli("EVAL", "for i = 1, 10001 do redis.call('LPUSH', 'peygir:task:queue', i) end", "0", NULL));
+    free(house_cli("HSET", job.s, "error", "No SMS to 09127654321.", "message", "Sending to 09127654321", "history", "[09127654321]", NULL));
+    assert_int_equal(request_forget(house_app(), h, &err), 1);
+    char *left = house_cli("HGETALL", job.s, NULL);
+    assert_non_null(strstr(left, "cancelled"));
+    assert_null(strstr(left, "09127654321"));
+    free(left);
+}
+
 static void the_run_of_one_that_is_carried_out_is_over(void **state)
 {
     char hash[HASH_SIZE];
@@ -188,6 +205,7 @@ int main(void)
         FRESH(one_that_has_ended_is_gone_with_its_jobs_and_its_places_in_lists),
         FRESH(one_that_failed_leaves_the_failed_jobs),
         FRESH(one_that_waits_is_cancelled_first_and_leaves_the_queue),
+        FRESH(one_that_waits_in_a_long_list_leaves_an_empty_job),
         FRESH(the_run_of_one_that_is_carried_out_is_over),
         FRESH(what_a_bot_writes_back_afterwards_goes_as_well),
         FRESH(the_same_submission_may_be_made_again_afterwards),
