@@ -96,10 +96,11 @@ void admin_session_touch(struct app *app, const struct admin_session *s)
 {
     const struct key k = key_of(app, s);
     char digits[2][NUMBER_SIZE];
-    struct span argv[6] = { SPAN("EVAL"), { script_admin_session_save.body, script_admin_session_save.body_len }, SPAN("1"), key_span(&k) };
+    const struct span key = key_span(&k);
+    struct span args[2];
 
-    add_times(app, digits, argv + 4);
-    redis_post(session_redis(app), ARRAY_LEN(argv), argv);
+    add_times(app, digits, args);
+    redis_post_script(session_redis(app), &script_admin_session_save, 1, &key, ARRAY_LEN(args), args);
 }
 
 int admin_session_end(struct app *app, const struct admin_session *s, struct err *err)

@@ -178,18 +178,6 @@ static void derive_owner(const struct app *app, struct session *s)
     rnd_base32(mac, SESSION_OWNER_LEN, s->owner);
 }
 
-/* Goes out with the next exchange or flush. */
-static void post_script(struct app *app, const struct script *script, int nkeys, const struct span keys[], int nargs,
-                        const struct span args[])
-{
-    char digits[NUMBER_SIZE];
-    struct span words[16] = { SPAN("EVAL"), { script->body, script->body_len }, span_number(digits, nkeys) };
-
-    memcpy(words + 3, keys, (size_t)nkeys * sizeof *keys);
-    memcpy(words + 3 + nkeys, args, (size_t)nargs * sizeof *args);
-    redis_post(session_part_redis(app), 3 + nkeys + nargs, words);
-}
-
 /* A user's is counted among theirs, as if it had been made here. */
 static void post_adopt(struct app *app, const struct session *s, struct span text, struct span changed)
 {
@@ -205,7 +193,7 @@ static void post_adopt(struct app *app, const struct session *s, struct span tex
                                  span_number(ttl, session_part_ms(app, OPT_SESSION_TTL)),
                                  span_number(idle, session_part_ms(app, OPT_SESSION_IDLE)),
                                  span_number(most, settings_int(h->settings, OPT_SESSION_MAX_PER_USER)) };
-    post_script(app, &script_session_adopt, user ? 3 : 1, keys, user ? (int)ARRAY_LEN(args) : 2, args);
+    redis_post_script(session_part_redis(app), &script_session_adopt, user ? 3 : 1, keys, user ? (int)ARRAY_LEN(args) : 2, args);
 }
 
 static void adopt(struct app *app, struct session *s, struct span text)
@@ -228,7 +216,7 @@ static void post_revoke(struct app *app, const struct session *s)
     char name[DIGEST_HEX_SIZE];
 
     session_part_name(app->house, span_of(s->token), name);
-    post_script(app, &script_session_revoke, ARRAY_LEN(keys), keys, 1, &(struct span){ name, strlen(name) });
+    redis_post_script(session_part_redis(app), &script_session_revoke, ARRAY_LEN(keys), keys, 1, &(struct span){ name, strlen(name) });
 }
 
 /* 1: used; 0: none, or of no use. */
@@ -292,7 +280,7 @@ void session_touch(struct app *app, const struct session *s)
         ttl = span_number(digits, idle_ms);
     session = key_session(app->house, span_of(s->token));
     key = key_span(&session);
-    post_script(app, &script_session_touch, 1, &key, 1, &ttl);
+    redis_post_script(session_part_redis(app), &script_session_touch, 1, &key, 1, &ttl);
 }
 
 /* --- storing --- */

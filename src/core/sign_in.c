@@ -114,17 +114,10 @@ static int begin(struct app *app, const struct sign_in *attempt, const struct co
 static void post_end(struct app *app, const struct counters *c, const char *name)
 {
     const struct key users = key_users(app->house);
-    struct span argv[7] = { SPAN("EVAL"), { script_sign_in_end.body, script_sign_in_end.body_len } };
-    char digits[NUMBER_SIZE];
-    int argc = 2;
+    const struct span keys[] = { key_span(&users), key_span(&c->key[0]), key_span(&c->key[1]) }, arg = span_of(name);
 
-    argv[argc++] = span_number(digits, c->count + 1);
-    argv[argc++] = key_span(&users);
-    for (int i = 0; i < c->count; i++)
-        argv[argc++] = key_span(&c->key[i]);
-    argv[argc++] = span_of(name);
     redis_use_db(app->redis, app->main_db);
-    redis_post(app->redis, argc, argv);
+    redis_post_script(app->redis, &script_sign_in_end, 1 + c->count, keys, 1, &arg);
 }
 
 /* --- comparing --- */

@@ -189,10 +189,9 @@ int token_revoke(struct app *app, const char *name, struct err *err)
 static void post_use(struct app *app, const struct key *token, int64_t now_ms)
 {
     char digits[NUMBER_SIZE];
-    const struct span words[] = { SPAN("EVAL"), { script_token_use.body, script_token_use.body_len }, SPAN("1"),
-                                  key_span(token), span_number(digits, now_ms) };
+    const struct span key = key_span(token), now = span_number(digits, now_ms);
 
-    redis_post(main_redis(app), ARRAY_LEN(words), words);
+    redis_post_script(main_redis(app), &script_token_use, 1, &key, 1, &now);
 }
 
 /* The digest is what is looked for, so that no comparison takes longer the more of a token is right. A text of another length

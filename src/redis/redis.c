@@ -145,19 +145,32 @@ int redis_last_db(const struct redis *r)
     return r->conn.wire_db;
 }
 
-void redis_queue_script(struct redis *r, const struct script *script, int nkeys, const struct span keys[], int nargs,
-                        const struct span args[])
+static void add_script(struct redis *r, const char *command, struct span script, int nkeys, const struct span keys[], int nargs,
+                       const struct span args[])
 {
     char digits[NUMBER_SIZE];
-    const struct span head[] = { SPAN("EVALSHA"), { script->sha1, 40 }, span_number(digits, nkeys) };
+    const struct span head[] = { span_of(command), script, span_number(digits, nkeys) };
 
-    begin(r, WANTED)->script = script;
-    r->scripts = true;
     wire_begin(&r->out, 3 + nkeys + nargs);
     wire_add_words(&r->out, 3, head);
     wire_add_words(&r->out, nkeys, keys);
     wire_add_words(&r->out, nargs, args);
     end(r);
+}
+
+void redis_queue_script(struct redis *r, const struct script *script, int nkeys, const struct span keys[], int nargs,
+                        const struct span args[])
+{
+    begin(r, WANTED)->script = script;
+    r->scripts = true;
+    add_script(r, "EVALSHA", (struct span){ script->sha1, 40 }, nkeys, keys, nargs, args);
+}
+
+void redis_post_script(struct redis *r, const struct script *script, int nkeys, const struct span keys[], int nargs,
+                       const struct span args[])
+{
+    begin(r, POSTED);
+    add_script(r, "EVAL", (struct span){ script->body, script->body_len }, nkeys, keys, nargs, args);
 }
 
 /* Now and then what the server does anyhow tells its time as well; mere reading is not burdened with it. */

@@ -90,5 +90,8 @@ struct script {
 /* Queue EVALSHA. keys then args; counted bytes. */
 void redis_queue_script(struct redis *r, const struct script *script, int nkeys, const struct span keys[], int nargs,
                         const struct span args[]);
+/* The same as a posted command: with its text, for nobody waits who could load it. */
+void redis_post_script(struct redis *r, const struct script *script, int nkeys, const struct span keys[], int nargs,
+                       const struct span args[]);
 
 #endif

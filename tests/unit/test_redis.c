@@ -361,6 +361,15 @@ static void queue_count_up(struct redis *r, const char *key)
     redis_queue_script(r, &script_count_up, 1, keys, 0, NULL);
 }
 
+static void a_posted_script_runs_also_where_the_server_does_not_know_it(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+
+    DO(r, "SCRIPT FLUSH");
+    redis_post_script(r, &script_count_up, 1, (const struct span[]){ SPAN("n") }, 0, NULL);
+    assert_text(DO(r, "GET n"), "1");
+}
+
 static void a_script_that_the_server_does_not_know_is_loaded(void **state)
 {
     struct redis *r = ((struct place *)*state)->r;
@@ -928,6 +937,7 @@ int main(void)
         with_server(a_database_that_does_not_exist_stops_the_whole_pipeline),
         with_server(the_database_of_the_address_is_where_commands_begin),
         with_server(a_script_that_the_server_does_not_know_is_loaded),
+        with_server(a_posted_script_runs_also_where_the_server_does_not_know_it),
         with_server(only_the_unknown_script_runs_again_and_in_its_database),
         with_server(a_known_script_costs_no_more_than_a_command),
         with_server(an_error_in_a_script_names_its_file),
