@@ -67,6 +67,14 @@ void str_addf(struct str *b, const char *fmt, ...)
     b->s[b->len] = '\0';
 }
 
+int span_has_control(struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.s[i] < 0x20 || s.s[i] == 0x7f)
+            return 1;
+    return 0;
+}
+
 struct span span_number(char digits[NUMBER_SIZE], long long n)
 {
     char *p = digits + NUMBER_SIZE;

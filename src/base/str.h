@@ -58,6 +58,7 @@ static inline int span_eq(struct span a, struct span b)
     return a.len == b.len && (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
 }
 static inline int span_is(struct span a, const char *s) { return a.s && span_eq(a, span_of(s)); }
+int span_has_control(struct span s); /* bytes below a blank, or DEL */
 /* n in decimal, borrowed from `digits`. */
 #define NUMBER_SIZE 24
 struct span span_number(char digits[NUMBER_SIZE], long long n);

@@ -13,10 +13,7 @@
 
 static bool is_text(struct span s, size_t most)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.s[i] < 0x20 || s.s[i] == 0x7f)
-            return false;
-    return s.len > 0 && s.len <= most && utf8_valid(s.s, s.len);
+    return s.len > 0 && s.len <= most && !span_has_control(s) && utf8_valid(s.s, s.len);
 }
 
 /* A path of this site and nothing else: browsers read //host and \host as another host, and drop control bytes. */

@@ -66,19 +66,11 @@ static bool is_easy(const char *name, struct span password)
     return repeats(password, span_of(name)) || repeats(password, SPAN("password")) || repeats(password, SPAN("peygir"));
 }
 
-static bool has_control_bytes(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.s[i] < 0x20 || s.s[i] == 0x7f)
-            return true;
-    return false;
-}
-
 int user_check_password(const char *name, struct span password, struct err *err)
 {
     size_t length;
 
-    if (!utf8_valid(password.s, password.len) || has_control_bytes(password))
+    if (!utf8_valid(password.s, password.len) || span_has_control(password))
         return err_set(err, ERR_INVALID, "A password is UTF-8 text without control characters.");
     length = utf8_length(password.s, password.len);
     if (length < USER_PASSWORD_MIN || length > USER_PASSWORD_MAX)

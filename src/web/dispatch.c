@@ -40,14 +40,6 @@ static bool is_internal(const struct exchange *x)
     return x->segment_count > 1 && span_is(x->segment[0], "api") && span_is(x->segment[1], "internal");
 }
 
-static bool has_control_bytes(struct span s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.s[i] < 0x20 || s.s[i] == 0x7f)
-            return true;
-    return false;
-}
-
 /* --- the steps; each says PROBLEM_NONE to go on --- */
 
 /* Others hear that there is nothing, whatever they ask for. */
@@ -69,7 +61,7 @@ static enum problem find_route(struct exchange *x)
     x->slug = names.slug;
     x->hash = names.hash;
     x->id = names.id;
-    if (x->id.s && (x->id.len > JOB_ID_MAX || has_control_bytes(x->id)))
+    if (x->id.s && (x->id.len > JOB_ID_MAX || span_has_control(x->id)))
         return PROBLEM_NOT_FOUND;
     if (x->slug.s && !(x->service = services_find(x->seat->app.house->services, x->slug)))
         return PROBLEM_NOT_FOUND;

@@ -40,10 +40,7 @@ static const char *text_of(struct json_object *value, int max)
 
     if (!json_object_is_type(value, json_type_string) || len < 1 || len > max)
         return NULL;
-    for (int i = 0; i < len; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            return NULL;
-    return text;
+    return span_has_control((struct span){ text, (size_t)len }) ? NULL : text;
 }
 
 static bool read_number(struct json_object *value, int64_t min, int64_t max, int64_t *out)

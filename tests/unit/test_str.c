@@ -189,6 +189,15 @@ static void spans_compare_by_bytes_and_know_absence(void **state)
     assert_null(span_of(NULL).s);
 }
 
+static void control_bytes_are_told_from_all_others(void **state)
+{
+    (void)state;
+    assert_false(span_has_control((struct span){ NULL, 0 }));
+    assert_false(span_has_control(SPAN("a ~\xc3\xa9\xd9\xbe")));
+    for (unsigned c = 0; c < 256; c++)
+        assert_int_equal(span_has_control((struct span){ &(char){ (char)c }, 1 }), c < 0x20 || c == 0x7f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +213,7 @@ int main(void)
         cmocka_unit_test(invalid_utf8_becomes_the_replacement_character_in_json),
         cmocka_unit_test(urls_keep_only_unreserved_bytes),
         cmocka_unit_test(log_text_has_no_control_bytes_and_no_quotes),
+        cmocka_unit_test(control_bytes_are_told_from_all_others),
         cmocka_unit_test(spans_compare_by_bytes_and_know_absence),
     };
 
