@@ -17,7 +17,7 @@ static struct json_object *row_of(const struct session_view *view)
     output_set_text(row, "id", view->id);
     output_set_masked(row, "user_id", view->user_id);
     output_set_text(row, "role", view->role);
-    output_set_text(row, "email", view->email);
+    output_set_masked(row, "email", view->email);
     output_set_time(row, "created_at", view->created_ms);
     output_set_time(row, "last_activity", view->active_ms);
     output_set_text(row, "ip", view->ip);

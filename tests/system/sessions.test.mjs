@@ -448,9 +448,10 @@ describe('Administrators', () => {
   });
 
   test('see numbers of people masked', async () => {
-    await signIn('09121234567');
+    const { id } = await signIn('09121234567', { email: '09121234567@example.org' });
     const { stdout } = await peygir.cli('session', 'list');
     assert.equal(stdout.includes('09121234567'), false);
+    assert.equal((await peygir.cliJson('session', 'show', id)).email, '***67@example.org');
     assert.match(stdout, /\*\*\*67/);
   });
 });

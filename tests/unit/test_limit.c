@@ -232,7 +232,8 @@ static void keys_tell_nobody_who_is_counted(void **state)
 
 static void whoever_has_one_address_of_ipv6_has_all_of_its_64_bits(void **state)
 {
-    static const char *const addresses[] = { "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:DB8::1:0:0:0:3", "2001:db8:0:2::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2" };
+    static const char *const addresses[] = { "2001:db8:0:1::1",  "2001:db8:0:1:ffff::2", "2001:DB8::1:0:0:0:3", "2001:db8:0:2::1",
+                                             "::ffff:192.0.2.1", "::ffff:192.0.2.2" };
     char who[ARRAY_LEN(addresses)][LIMIT_WHO_LEN + 1];
 
     (void)state;
