@@ -118,7 +118,7 @@ int request_each_of(struct app *app, struct span owner, struct span user_id, voi
 /* --- forgetting, at the wish of whoever made it --- */
 /* Delete it with all that belongs to it; one that has not ended is cancelled first. 1; 0: there is none; -1. */
 int request_forget(struct app *app, struct span hash, struct err *err);
-/* Each that request_each_of lists. How many, or -1 (some may be gone). */
+/* Each that request_each_of lists, and those listed when they are gone. How many, or -1 (some may be gone). */
 int request_forget_all(struct app *app, struct span owner, struct span user_id, struct err *err);
 
 /* --- changes --- run 0: unfenced. Results: 1 changed; 0 it was so already (nothing written); -1 with ERR_NOT_FOUND, ERR_FINAL (ended

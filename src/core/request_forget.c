@@ -123,7 +123,8 @@ static void add_hash(void *ctx, const struct request *rq)
     memcpy(all->hash[all->count++], rq->hash, HASH_SIZE);
 }
 
-int request_forget_all(struct app *app, struct span owner, struct span user_id, struct err *err)
+/* As many as one listing shows; how many, or -1. */
+static int forget_listed(struct app *app, struct span owner, struct span user_id, struct err *err)
 {
     struct hashes *all = xcalloc(1, sizeof *all);
     int count = request_each_of(app, owner, user_id, add_hash, all, err);
@@ -134,4 +135,13 @@ int request_forget_all(struct app *app, struct span owner, struct span user_id, 
     }
     free(all);
     return count;
+}
+
+int request_forget_all(struct app *app, struct span owner, struct span user_id, struct err *err)
+{
+    int count = 0, done;
+
+    while ((done = forget_listed(app, owner, user_id, err)) > 0)
+        count += done;
+    return done < 0 ? -1 : count;
 }

@@ -198,6 +198,24 @@ static void all_of_mine_go_and_nobody_elses(void **state)
     assert_int_equal(request_forget_all(house_app(), HOUSE_OWNER, SPAN("u"), &err), 0);
 }
 
+static void also_when_they_are_more_than_are_listed_at_once(void **state)
+{
+    enum { EACH = REQUEST_LISTED / 2 + 10 };
+    static const char no_limits[] = "for _, key in ipairs(redis.call('KEYS', 'peygir:limit:*')) do redis.call('DEL', key) end";
+    char hash[HASH_SIZE], key[16];
+
+    (void)state;
+    for (int i = 0; i < EACH; i++) {
+        snprintf(key, sizeof key, "v%d", i);
+        house_request(key, hash);
+        snprintf(key, sizeof key, "u%d", i);
+        user_request(key, "ZZZZZZZZZZZZZZZZZZZZZZZZZZ", "u", hash);
+        free(house_cli("EVAL", no_limits, "0", NULL));
+    }
+    assert_int_equal(request_forget_all(house_app(), HOUSE_OWNER, SPAN("u"), &err), 2 * EACH);
+    assert_answer("0", house_cli("EXISTS", "local_requests_list", NULL));
+}
+
 #define FRESH(name) cmocka_unit_test_setup(name, house_fresh)
 int main(void)
 {
@@ -211,6 +229,7 @@ int main(void)
         FRESH(the_same_submission_may_be_made_again_afterwards),
         FRESH(a_user_finds_the_requests_of_all_devices_and_those_made_before_signing_in),
         FRESH(all_of_mine_go_and_nobody_elses),
+        FRESH(also_when_they_are_more_than_are_listed_at_once),
     };
     return cmocka_run_group_tests_name("request_forget", tests, house_setup, house_teardown);
 }
