@@ -111,7 +111,7 @@ int verb_session_create(struct cli *cli, struct err *err)
     } else {
         puts(token);
     }
-    fprintf(stderr, "peygir: note: the token is shown this once; whoever has it as the cookie peygir_session is this user\n");
+    fprintf(stderr, "peygir: note: the token is shown this once; whoever has it as the cookie peygir_session (on HTTPS __Host-peygir_session) is this user\n");
     return 0;
 }
 
