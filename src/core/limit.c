@@ -79,22 +79,36 @@ static struct span name_of(struct span once, char name[DIGITS_SIZE])
     return (struct span){ name, (size_t)len };
 }
 
-void limit_queue(struct app *app, const struct limit_bucket buckets[], size_t count)
+/* Everything that is queued, and the texts that it borrows. */
+struct call {
+    struct span key[LIMIT_THINGS * LIMIT_BUCKETS], arg[1 + LIMIT_THINGS + 3 * LIMIT_THINGS * LIMIT_BUCKETS];
+    char text[LIMIT_THINGS * LIMIT_BUCKETS][3][DIGITS_SIZE], number[1 + LIMIT_THINGS][NUMBER_SIZE];
+    size_t keys, args;
+};
+
+static void add_bucket(struct call *c, const struct limit_bucket *b)
 {
-    struct span keys[LIMIT_BUCKETS], args[3 * LIMIT_BUCKETS];
-    char each[LIMIT_BUCKETS][DIGITS_SIZE], burst[LIMIT_BUCKETS][NUMBER_SIZE], name[LIMIT_BUCKETS][DIGITS_SIZE];
+    char(*text)[DIGITS_SIZE] = c->text[c->keys];
+    int len = snprintf(text[0], DIGITS_SIZE, "%.3f", (double)b->period_s * MICROSECONDS / b->count);
 
-    for (size_t i = 0; i < count; i++) {
-        const struct limit_bucket *b = &buckets[i];
-        int len = snprintf(each[i], DIGITS_SIZE, "%.3f", (double)b->period_s * MICROSECONDS / b->count);
+    c->key[c->keys++] = key_span(&b->key);
+    c->arg[c->args++] = (struct span){ text[0], (size_t)len };
+    c->arg[c->args++] = span_number(text[1], b->burst);
+    c->arg[c->args++] = name_of(b->once, text[2]);
+}
 
-        keys[i] = key_span(&b->key);
-        args[3 * i] = (struct span){ each[i], (size_t)len };
-        args[3 * i + 1] = span_number(burst[i], b->burst);
-        args[3 * i + 2] = name_of(b->once, name[i]);
-    }
+void limit_queue(struct app *app, const struct limit_thing *const things[], size_t count)
+{
+    struct call c = { .keys = 0 };
+
+    c.arg[c.args++] = span_number(c.number[count], (int64_t)count);
+    for (size_t i = 0; i < count; i++)
+        c.arg[c.args++] = span_number(c.number[i], (int64_t)things[i]->count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < things[i]->count; k++)
+            add_bucket(&c, &things[i]->bucket[k]);
     redis_use_db(app->redis, app->main_db);
-    redis_queue_script(app->redis, &script_limit_take, (int)count, keys, (int)(3 * count), args);
+    redis_queue_script(app->redis, &script_limit_take, (int)c.keys, c.key, (int)c.args, c.arg);
 }
 
 int limit_wait_s(const struct limit_verdict *verdict)
@@ -104,18 +118,19 @@ int limit_wait_s(const struct limit_verdict *verdict)
     return s < 1 ? 1 : (int)s;
 }
 
-int limit_take(const struct limit_bucket buckets[], const struct reply replies[LIMIT_REPLIES], struct limit_verdict *verdict,
-               struct err *err)
+int limit_take(const struct limit_thing *const things[], size_t which, const struct reply replies[LIMIT_REPLIES],
+               struct limit_verdict *verdict, struct err *err)
 {
+    const struct reply *answer = which < replies[0].count ? &replies[0].item[which] : NULL;
     int64_t full;
 
     if (redis_reply_ok(&replies[0], err) < 0)
         return -1;
-    if (replies[0].count != 3)
+    if (!answer || answer->count != 3)
         return err_set(err, ERR_FAILED, "limit_take.lua gave an answer that is not known here");
-    full = replies[0].item[0].integer;
-    *verdict = (struct limit_verdict){ .bucket = buckets[full > 0 ? full - 1 : 0], .left = replies[0].item[2].integer,
-                                       .wait_ms = (replies[0].item[1].integer + 999) / 1000 };
+    full = answer->item[0].integer;
+    *verdict = (struct limit_verdict){ .bucket = things[which]->bucket[full > 0 ? full - 1 : 0], .left = answer->item[2].integer,
+                                       .wait_ms = (answer->item[1].integer + 999) / 1000 };
     if (full == 0)
         return 1;
     err_set(err, ERR_TOO_MANY, "too often; wait %d s", limit_wait_s(verdict));
@@ -124,13 +139,13 @@ int limit_take(const struct limit_bucket buckets[], const struct reply replies[L
     return 0;
 }
 
-int limit_ask(struct app *app, const struct limit_bucket buckets[], size_t count, struct limit_verdict *verdict, struct err *err)
+int limit_ask(struct app *app, const struct limit_thing *thing, struct limit_verdict *verdict, struct err *err)
 {
     const struct reply *replies;
     size_t n;
 
-    limit_queue(app, buckets, count);
+    limit_queue(app, &thing, 1);
     if (redis_exchange(app->redis, &replies, &n, err) < 0)
         return -1;
-    return limit_take(buckets, replies + n - LIMIT_REPLIES, verdict, err);
+    return limit_take(&thing, 0, replies + n - LIMIT_REPLIES, verdict, err);
 }

@@ -41,10 +41,16 @@ struct limit_bucket {
 /* The bucket of a row for somebody (limit_who). An address, behind which many may sit, has ten times as much as the others. */
 struct limit_bucket limit_bucket(const struct house *house, enum limit_id id, enum limit_by by, const char who[LIMIT_WHO_LEN + 1]);
 
-/* One command of the caller's exchange on app->redis, in the main database; at most LIMIT_BUCKETS at once. All are counted or none. */
-#define LIMIT_BUCKETS 4
+/* What counts in several buckets: in all of them or in none. */
+#define LIMIT_BUCKETS 2
+struct limit_thing {
+    struct limit_bucket bucket[LIMIT_BUCKETS];
+    size_t count; /* 0: it is not limited */
+};
+/* Up to LIMIT_THINGS, one after the other, by one command of the caller's exchange on app->redis, in the main database. */
+#define LIMIT_THINGS 8
 #define LIMIT_REPLIES 1
-void limit_queue(struct app *app, const struct limit_bucket buckets[], size_t count);
+void limit_queue(struct app *app, const struct limit_thing *const things[], size_t count);
 
 struct limit_verdict {
     struct limit_bucket bucket; /* the one that is full; else the first */
@@ -52,10 +58,10 @@ struct limit_verdict {
     int64_t wait_ms;            /* full: until there is room for one */
 };
 /* 1: counted; 0: full, with ERR_TOO_MANY and its retry_after_s; -1 (*verdict untouched). */
-int limit_take(const struct limit_bucket buckets[], const struct reply replies[LIMIT_REPLIES], struct limit_verdict *verdict,
-               struct err *err);
+int limit_take(const struct limit_thing *const things[], size_t which, const struct reply replies[LIMIT_REPLIES],
+               struct limit_verdict *verdict, struct err *err);
 /* Queue, exchange and take. */
-int limit_ask(struct app *app, const struct limit_bucket buckets[], size_t count, struct limit_verdict *verdict, struct err *err);
+int limit_ask(struct app *app, const struct limit_thing *thing, struct limit_verdict *verdict, struct err *err);
 /* wait_ms in whole seconds, at least 1. */
 int limit_wait_s(const struct limit_verdict *verdict);
 

@@ -378,10 +378,10 @@ static int count_resend(struct app *app, const struct service *service, struct s
     if (stored.len != LIMIT_WHO_LEN)
         return 0;
     memcpy(who, stored.s, LIMIT_WHO_LEN + 1);
-    struct limit_bucket bucket = limit_bucket(app->house, LIMIT_MOBILE, LIMIT_BY_MOBILE, who);
-    bucket.once = span_of(name);
+    struct limit_thing thing = { { limit_bucket(app->house, LIMIT_MOBILE, LIMIT_BY_MOBILE, who) }, 1 };
+    thing.bucket[0].once = span_of(name);
     struct limit_verdict verdict;
-    return limit_ask(app, &bucket, 1, &verdict, err) > 0 ? 0 : -1;
+    return limit_ask(app, &thing, &verdict, err) > 0 ? 0 : -1;
 }
 
 int otp_resend(struct app *app, const struct service *service, struct span hash, struct err *err)

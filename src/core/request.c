@@ -384,13 +384,14 @@ static int prepare(struct app *app, struct birth *b, struct err *err)
 {
     bool counted = otp_mobile(app, b->n->service, b->n->data, b->mobile);
     size_t own = ESTIMATE_REPLIES + (counted ? LIMIT_REPLIES : 0), count;
-    struct limit_bucket bucket;
+    struct limit_thing thing = { .count = 1 };
+    const struct limit_thing *const things = &thing;
     struct limit_verdict verdict;
     const struct reply *replies;
     if (counted) {
-        bucket = limit_bucket(app->house, LIMIT_MOBILE, LIMIT_BY_MOBILE, b->mobile);
-        bucket.once = span_of(b->hash);
-        limit_queue(app, &bucket, 1);
+        thing.bucket[0] = limit_bucket(app->house, LIMIT_MOBILE, LIMIT_BY_MOBILE, b->mobile);
+        thing.bucket[0].once = span_of(b->hash);
+        limit_queue(app, &things, 1);
     }
     estimate_queue(app, b->n->service);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
@@ -398,7 +399,7 @@ static int prepare(struct app *app, struct birth *b, struct err *err)
     for (size_t i = 0; i < count - own; i++) /* what the caller had queued before */
         if (redis_reply_ok(&replies[i], err) < 0)
             return -1;
-    if (counted && limit_take(&bucket, replies + count - own, &verdict, err) <= 0)
+    if (counted && limit_take(&things, 0, replies + count - own, &verdict, err) <= 0)
         return -1;
     b->now_ms = house_now_ms(app->house); /* known by now, also to the first request of a process */
     b->estimate_s = estimate_take(b->n->service, replies + count - ESTIMATE_REPLIES, err);

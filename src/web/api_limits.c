@@ -66,19 +66,20 @@ static enum problem read_bucket(struct exchange *x, struct limit_bucket *b)
 /* {who, count, period, burst}: counted once more, unless it is too often. That is an answer, not a refusal: 200 either way. */
 enum problem api_limit_count(struct exchange *x)
 {
-    struct limit_bucket bucket = { .count = 0 };
+    struct limit_thing thing = { .count = 1 };
+    struct limit_bucket *bucket = &thing.bucket[0];
     struct limit_verdict verdict = { .left = 0 };
-    enum problem problem = read_bucket(x, &bucket);
+    enum problem problem = read_bucket(x, bucket);
     struct str *out;
     int rc;
 
     if (problem != PROBLEM_NONE)
         return problem;
-    rc = limit_ask(&x->seat->app, &bucket, 1, &verdict, &x->err);
+    rc = limit_ask(&x->seat->app, &thing, &verdict, &x->err);
     if (rc < 0)
         return exchange_fail(x);
     out = api_json(x, 200);
-    str_addf(out, "{\"allowed\":%s,\"limit\":%lld", rc ? "true" : "false", (long long)bucket.burst);
+    str_addf(out, "{\"allowed\":%s,\"limit\":%lld", rc ? "true" : "false", (long long)bucket->burst);
     str_addf(out, ",\"remaining\":%lld", (long long)verdict.left);
     str_addf(out, ",\"retry_after\":%d}", rc ? 0 : limit_wait_s(&verdict));
     return PROBLEM_NONE;

@@ -55,7 +55,7 @@ static void reset_request(struct exchange *x)
     x->route = NULL;
     x->service = NULL;
     x->cookie = x->token = (struct span){ NULL, 0 };
-    x->session.known = x->admin.known = x->has_owner = x->has_request = x->refused = false;
+    x->session.known = x->admin.known = x->has_owner = x->has_request = x->counted = x->refused = false;
     x->admin.token[0] = '\0';
 }
 

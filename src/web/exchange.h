@@ -60,6 +60,7 @@ struct exchange {
     struct span token;           /* the same when Redis must say what it is worth; else absent */
     struct session session;
     bool has_owner;              /* session.owner is known: a stored session, a signed cookie, or a newcomer */
+    bool counted;                /* how often it is asked, once for each exchange */
     bool refused;                /* too often: `verdict` says more */
     struct limit_verdict verdict;
     struct admin_session admin;  /* in the administrators' area: what its forms are bound to, and who has signed in */

@@ -7,6 +7,8 @@
 #include "web/route.h"
 #include "web/visitor.h"
 
+_Static_assert(FCGI_BATCH <= LIMIT_THINGS, "all requests of a batch are counted by one command");
+
 /* Requests that this thread saw past `pending`: their place in the queue is not asked for. A wrong guess costs a second
  * round trip, never a wrong answer. */
 static char *started_slot(struct exchange *x)
@@ -43,37 +45,73 @@ static void queue_request(struct app *app, struct look *l, size_t *count)
     *count += PLACE_REPLIES;
 }
 
-/* What lies in the main database. */
-static void queue_main(struct app *app, struct look *l, size_t *count)
+/* What is to be counted, in the order of looks[]. */
+static size_t limited_of(const struct look looks[], size_t n, const struct limit_thing *things[LIMIT_THINGS])
 {
-    queue_request(app, l, count);
-    if (l->bucket_count == 0)
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (looks[i].limited.count > 0)
+            things[count++] = &looks[i].limited;
+    return count;
+}
+
+static void queue_sessions(struct app *app, struct look looks[], size_t n, size_t *count)
+{
+    for (size_t i = 0; i < n; i++)
+        queue_session(app, &looks[i], count);
+}
+
+/* Requests; the limits of all by one command, which stands last. */
+static void queue_main(struct app *app, struct look looks[], size_t n, size_t *count)
+{
+    const struct limit_thing *things[LIMIT_THINGS];
+    size_t limited = limited_of(looks, n, things);
+
+    for (size_t i = 0; i < n; i++)
+        queue_request(app, &looks[i], count);
+    if (limited == 0)
         return;
-    limit_queue(app, l->bucket, l->bucket_count);
-    l->at_limit = *count;
+    limit_queue(app, things, limited);
     *count += LIMIT_REPLIES;
 }
 
-/* All of one database and then all of the other, beginning where the connection is: one SELECT for all. */
-static void queue_looks(struct app *app, struct look looks[], size_t n)
+/* All of one database and then all of the other, beginning where the connection is: one SELECT for all. Returns where the reply about
+ * limits is. */
+static size_t queue_looks(struct app *app, struct look looks[], size_t n)
 {
-    void (*const databases[])(struct app *, struct look *, size_t *) = { queue_session, queue_main };
     bool main_first = redis_last_db(app->redis) == app->main_db;
-    size_t count = 0;
+    size_t count = 0, at_limits;
 
-    for (size_t turn = 0; turn < ARRAY_LEN(databases); turn++)
-        for (size_t i = 0; i < n; i++)
-            databases[turn ^ main_first](app, &looks[i], &count);
+    if (!main_first)
+        queue_sessions(app, looks, n, &count);
+    queue_main(app, looks, n, &count);
+    at_limits = count - LIMIT_REPLIES;
+    if (main_first)
+        queue_sessions(app, looks, n, &count);
+    return at_limits;
 }
 
 /* A limit that cannot be counted refuses nobody who only reads. */
-static int take_count(struct look *l, const struct reply *replies)
+static int take_limit(struct exchange *x, const struct limit_thing *const things[], size_t which, const struct reply *replies)
 {
-    struct exchange *x = l->x;
-    int rc = limit_take(l->bucket, replies + l->at_limit, &x->verdict, &x->err);
+    int rc = limit_take(things, which, replies, &x->verdict, &x->err);
 
+    x->counted = rc >= 0;
     x->refused = rc == 0;
     return rc < 0 && !limits[x->route->limit].open ? -1 : 0;
+}
+
+/* Each takes its share of the one answer. A look that may not go on has `found` -1. */
+static void take_limits(struct look looks[], size_t n, const struct reply *replies)
+{
+    const struct limit_thing *things[LIMIT_THINGS];
+    size_t which = 0;
+
+    limited_of(looks, n, things);
+    for (size_t i = 0; i < n; i++)
+        if (looks[i].limited.count > 0 && take_limit(looks[i].x, things, which++, replies) < 0)
+            looks[i].found = -1;
 }
 
 static int take_look(struct app *app, struct look *l, const struct reply *replies)
@@ -81,7 +119,7 @@ static int take_look(struct app *app, struct look *l, const struct reply *replie
     struct exchange *x = l->x;
     int found = 0;
 
-    if (l->bucket_count > 0 && take_count(l, replies) < 0)
+    if (l->found < 0)
         return -1;
     if (l->token.s && session_take(app, l->token, replies + l->at_session, &x->session, &x->err) < 0)
         return -1;
@@ -96,14 +134,16 @@ static int take_look(struct app *app, struct look *l, const struct reply *replie
 void look_together(struct look looks[], size_t n)
 {
     struct app *app = &looks[0].x->seat->app;
-    struct redis *r = looks[0].request || looks[0].bucket_count > 0 ? app->redis : app->session_redis;
+    struct redis *r = looks[0].request || looks[0].limited.count > 0 ? app->redis : app->session_redis;
     struct err *err = &looks[0].x->err;
     const struct reply *replies;
-    size_t count;
+    size_t count, at_limits;
     int rc;
 
-    queue_looks(app, looks, n);
+    at_limits = queue_looks(app, looks, n);
     rc = redis_exchange(r, &replies, &count, err);
+    if (rc == 0)
+        take_limits(looks, n, replies + at_limits);
     for (size_t i = 0; i < n; i++) {
         if (rc < 0)
             looks[i].x->err = *err;
@@ -131,7 +171,7 @@ static void count_by(struct look *l, enum limit_by by, const char *who)
 {
     const struct exchange *x = l->x;
 
-    l->bucket[l->bucket_count++] = limit_bucket(x->seat->app.house, x->route->limit, by, who);
+    l->limited.bucket[l->limited.count++] = limit_bucket(x->seat->app.house, x->route->limit, by, who);
 }
 
 /* The same few addresses ask again and again, and an HMAC is not cheap. */
@@ -161,7 +201,7 @@ static void count_visitor(struct look *l)
     struct exchange *x = l->x;
     char who[LIMIT_WHO_LEN + 1];
 
-    if (!is_limited(x))
+    if (!is_limited(x) || x->counted)
         return;
     if (x->cookie.s) {
         limit_who(x->seat->app.house, LIMIT_BY_SESSION, x->cookie, who);
@@ -220,7 +260,7 @@ static int read_all(struct exchange *x)
 
     if (look_elsewhere(&l) < 0)
         return -1;
-    if ((l.token.s || l.request || l.bucket_count > 0) && look_again(&l) < 0)
+    if ((l.token.s || l.request || l.limited.count > 0) && look_again(&l) < 0)
         return -1;
     if (x->session.known && counts_user(x)) {
         l = (struct look){ .x = x, .request = l.found > 0, .place = l.place };

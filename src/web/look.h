@@ -10,10 +10,9 @@ struct look {
     struct exchange *x;
     struct span token;   /* absent: no session */
     bool request, place; /* the request of the path; its place in the queue as well */
-    size_t bucket_count; /* where it is counted; 0: nowhere */
-    struct limit_bucket bucket[LIMIT_BUCKETS];
+    struct limit_thing limited; /* where it is counted */
     /* what came of it */
-    size_t at_session, at_request, at_limit; /* where its replies are */
+    size_t at_session, at_request; /* where its replies are */
     bool foreign;        /* somebody wrote past the guard */
     int found;           /* 1: the request is there; 0; -1: x->err says why */
 };

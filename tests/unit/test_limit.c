@@ -48,11 +48,16 @@ static struct limit_bucket bucket(const char *who)
                                   .burst = BURST };
 }
 
+static int ask(struct limit_bucket b, struct limit_verdict *v)
+{
+    return limit_ask(&app, &(struct limit_thing){ { b }, 1 }, v, &err);
+}
+
 static int take(struct limit_bucket b)
 {
     struct limit_verdict v;
 
-    return limit_ask(&app, &b, 1, &v, &err);
+    return ask(b, &v);
 }
 
 static void fill(struct limit_bucket b)
@@ -78,10 +83,10 @@ static void a_bucket_takes_its_burst_and_then_says_how_long_to_wait(void **state
 
     (void)state;
     for (int left = BURST - 1; left >= 0; left--) {
-        assert_int_equal(limit_ask(&app, &b, 1, &v, &err), 1);
+        assert_int_equal(ask(b, &v), 1);
         assert_int_equal(v.left, left);
     }
-    assert_int_equal(limit_ask(&app, &b, 1, &v, &err), 0);
+    assert_int_equal(ask(b, &v), 0);
     assert_int_equal(err.kind, ERR_TOO_MANY);
     assert_in_range(err.retry_after_s, PERIOD_S / BURST - 1, PERIOD_S / BURST);
     assert_in_range(v.wait_ms, (PERIOD_S / BURST - 1) * 1000, PERIOD_S / BURST * 1000);
@@ -117,14 +122,39 @@ static void a_bucket_is_forgotten_when_it_is_empty(void **state)
 
 static void several_buckets_are_counted_together_or_not_at_all(void **state)
 {
-    const struct limit_bucket both[] = { bucket("roomy"), bucket("full") };
+    const struct limit_thing thing = { { bucket("roomy"), bucket("full") }, 2 };
     struct limit_verdict v;
 
     (void)state;
-    fill(both[1]);
-    assert_int_equal(limit_ask(&app, both, 2, &v, &err), 0);
-    assert_string_equal(v.bucket.key.s, both[1].key.s);
-    assert_redis("0", "EXISTS", both[0].key.s);
+    fill(thing.bucket[1]);
+    assert_int_equal(limit_ask(&app, &thing, &v, &err), 0);
+    assert_string_equal(v.bucket.key.s, thing.bucket[1].key.s);
+    assert_redis("0", "EXISTS", thing.bucket[0].key.s);
+}
+
+static void things_of_one_command_are_counted_one_after_the_other(void **state)
+{
+    const struct limit_thing a = { { bucket("a"), bucket("both") }, 2 }, b = { { bucket("b"), bucket("both") }, 2 },
+                             full = { { bucket("c"), bucket("full") }, 2 };
+    const struct limit_thing *const things[] = { &a, &b, &full, &a, &a, &b, &b };
+    static const int wanted[] = { 1, 1, 0, 1, 1, 1, 0 };
+    const struct reply *replies;
+    struct limit_verdict v;
+    size_t count;
+
+    (void)state;
+    fill(full.bucket[1]);
+    limit_queue(&app, things, ARRAY_LEN(things));
+    assert_int_equal(redis_exchange(app.redis, &replies, &count, &err), 0);
+    for (size_t i = 0; i < ARRAY_LEN(things); i++)
+        assert_int_equal(limit_take(things, i, replies, &v, &err), wanted[i]); /* five fit into "both" */
+    assert_int_equal(limit_take(things, 5, replies, &v, &err), 1);
+    assert_int_equal(v.left, BURST - 2);
+    assert_int_equal(limit_take(things, 6, replies, &v, &err), 0);
+    assert_string_equal(v.bucket.key.s, b.bucket[1].key.s);
+    assert_redis("0", "EXISTS", full.bucket[0].key.s);
+    assert_int_equal(limit_ask(&app, &(struct limit_thing){ { bucket("b") }, 1 }, &v, &err), 1);
+    assert_int_equal(v.left, BURST - 3); /* a refused thing counts nowhere */
 }
 
 static void a_thing_with_a_name_is_counted_once(void **state)
@@ -161,7 +191,7 @@ static void many_names_leave_the_number_before_them_as_it_is(void **state)
     for (int i = 1; i <= 200; i++) {
         snprintf(name, sizeof name, "req_%d", i);
         b.once = span_of(name);
-        assert_int_equal(limit_ask(&app, &b, 1, &v, &err), 1);
+        assert_int_equal(ask(b, &v), 1);
         assert_int_equal(v.left, b.burst - i);
         assert_int_equal(take(b), 1);
     }
@@ -283,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup(room_comes_back_evenly_and_a_refusal_costs_nothing, fresh),
         cmocka_unit_test_setup(a_bucket_is_forgotten_when_it_is_empty, fresh),
         cmocka_unit_test_setup(several_buckets_are_counted_together_or_not_at_all, fresh),
+        cmocka_unit_test_setup(things_of_one_command_are_counted_one_after_the_other, fresh),
         cmocka_unit_test_setup(a_thing_with_a_name_is_counted_once, fresh),
         cmocka_unit_test_setup(many_names_leave_the_number_before_them_as_it_is, fresh),
         cmocka_unit_test_setup(a_clock_that_was_set_back_locks_nobody_out, fresh),
