@@ -22,7 +22,6 @@ const struct limit limits[LIMITS] = {
     [LIMIT_SIGN_IN] = { "sign-in", 10, 60, 10, false },
     [LIMIT_STREAM] = { "stream", 60, 60, 60, false },
     [LIMIT_MOBILE] = { "mobile", 10, 3600, 10, false },
-    [LIMIT_DATA] = { "data", 10, 60, 10, false },
 };
 
 /* Keeps the same text apart when it is counted as two things. */
