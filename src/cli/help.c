@@ -53,17 +53,24 @@ void verbs_help(FILE *out)
                 verbs[i].flags ? " [FLAG...]" : "", verbs[i].help);
 }
 
+static bool begins_like(const struct verb *verb, const char *word)
+{
+    return strncmp(verb->name, word, strlen(word)) == 0;
+}
+
 int help_unknown(int argc, char **argv)
 {
-    bool any = false;
-    fprintf(stderr, "peygir: there is no verb \"%s%s%s\"; those of this name are:", argc > 0 ? argv[0] : "",
-            argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+    const char *first = argc > 0 ? argv[0] : "", *second = argc > 1 ? argv[1] : "";
+    const char *between = "; those that begin so are: ";
+    if (strcmp(second, "--help") == 0)
+        second = "";
+    fprintf(stderr, "peygir: there is no verb \"%s%s%s\"", first, *second ? " " : "", second);
     for (size_t i = 0; i < verb_count; i++)
-        if (argc > 0 && strncmp(verbs[i].name, argv[0], strlen(argv[0])) == 0) {
-            fprintf(stderr, " %s,", verbs[i].name);
-            any = true;
+        if (begins_like(&verbs[i], first)) {
+            fprintf(stderr, "%s%s", between, verbs[i].name);
+            between = ", ";
         }
-    fprintf(stderr, "%s see peygir --help\n", any ? "" : " none,");
+    fprintf(stderr, "; see peygir --help\n");
     return EXIT_USAGE;
 }
 

@@ -60,13 +60,26 @@ static int64_t time_of(struct json_object *value)
 
 /* --- cells --- */
 
+/* Control bytes as \xNN; quotes and backslashes, which the log hides as well, as they are. */
+static void add_text(struct str *out, const char *text, size_t len)
+{
+    size_t run = 0;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] == '"' || text[i] == '\\') {
+            str_add_log(out, text + run, i - run);
+            str_addc(out, text[i]);
+            run = i + 1;
+        }
+    str_add_log(out, text + run, len - run);
+}
+
 /* A value as one cell: texts without quotes, nothing for null. */
 static void add_value(struct str *out, struct json_object *value)
 {
     if (!value)
         str_addc(out, '-');
     else if (json_object_is_type(value, json_type_string))
-        str_add_log(out, json_object_get_string(value), (size_t)json_object_get_string_len(value));
+        add_text(out, json_object_get_string(value), (size_t)json_object_get_string_len(value));
     else if (json_object_is_type(value, json_type_boolean))
         str_adds(out, json_object_get_boolean(value) ? "yes" : "no");
     else

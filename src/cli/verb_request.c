@@ -1,6 +1,7 @@
 /* verb_request.c: peygir request list|show|cancel|cleanup */
 #include "base/json.h"
 #include "cli/output.h"
+#include "core/locale.h"
 #include "core/mask.h"
 #include "core/options.h"
 #include "core/request.h"
@@ -89,6 +90,18 @@ int verb_request_list(struct cli *cli, struct err *err)
 
 /* --- show --- */
 
+/* What the visitor read: the history keeps a key of the catalogue, or a bot's own words. */
+static struct json_object *message_of(struct cli *cli, struct json_object *kept)
+{
+    if (!cli->house.locales || !json_object_is_type(kept, json_type_string))
+        return json_object_get(kept);
+    struct str text = STR_INIT;
+    locale_add_message(locales_default(cli->house.locales), &text, span_of(json_object_get_string(kept)));
+    struct json_object *message = json_object_new_string_len(text.s ? text.s : "", (int)text.len);
+    str_free(&text);
+    return message;
+}
+
 static struct json_object *history_of(struct cli *cli, struct span hash, struct err *err)
 {
     struct key events = key_events(hash);
@@ -101,6 +114,7 @@ static struct json_object *history_of(struct cli *cli, struct span hash, struct 
         struct json_object *entry = parsed(reply_text(&reply->item[i])), *row = json_object_new_object();
         for (size_t k = 0; k < ARRAY_LEN(names) && json_object_is_type(entry, json_type_array); k++)
             json_object_object_add(row, names[k], json_object_get(json_object_array_get_idx(entry, k)));
+        json_object_object_add(row, "message", message_of(cli, json_object_object_get(row, "message")));
         mask_texts(json_object_object_get(row, "message"));
         json_object_array_add(list, row);
         json_object_put(entry);

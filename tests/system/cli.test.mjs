@@ -43,6 +43,8 @@ describe('requests', () => {
     const shown = await peygir.cliJson('request', 'show', hash);
     assert.equal(shown.hash, hash);
     assert.equal(shown.history.length, shown.revision);
+    assert.equal(shown.history.at(-1).message, shown.current_message, 'a sentence, not the key that is kept');
+    assert.doesNotMatch(JSON.stringify(shown.history), /messages\./);
     assert.ok(shown.ttl_seconds > 1700);
     for (const output of [await ok('request', 'show', hash), JSON.stringify(shown), await ok('request', 'list'), await ok('--json', 'request', 'list')]) {
       for (const value of Object.values(GOOD)) assert.ok(!output.includes(value));
@@ -121,6 +123,16 @@ describe('the state of the house', () => {
     const list = await peygir.cliJson('service', 'list');
     assert.deepEqual(list.map(({ slug }) => slug).sort(), [CREDIT, OCR]);
     assert.match(await ok('service', 'check'), /credit-score-rating\.json/);
+  });
+
+  test('tables show quotes as they are', async () => {
+    const dir = tempDir();
+    const file = path.join(dir, `${OCR}.json`);
+    fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(path.join(servicesDir(), `${OCR}.json`))), seal: 'maybe' }));
+    const { code, stdout } = await peygir.cli('service', 'check', file);
+    assert.equal(code, 1);
+    assert.match(stdout, /seal: unknown value "maybe"/);
+    fs.rmSync(dir, { recursive: true });
   });
 
   test('config shows every option, where it comes from, and no secret', async () => {
@@ -246,6 +258,13 @@ describe('help and version', () => {
       assert.match(wrong.stderr, /--no-such-flag/);
     });
   }
+
+  test('half a verb is answered with those that begin so, a wrong one with where they are listed', async () => {
+    const { code, stderr } = await program('peygir', ['user', '--help']);
+    assert.equal(code, 2);
+    assert.equal(stderr, 'peygir: there is no verb "user"; those that begin so are: user add, user list, user passwd, user remove; see peygir --help\n');
+    assert.equal((await program('peygir', ['frob', 'x'])).stderr, 'peygir: there is no verb "frob x"; see peygir --help\n');
+  });
 
   test('peygir --help knows every verb', async () => {
     const { stdout } = await program('peygir', ['--help']);
