@@ -142,7 +142,9 @@ describe('starting', () => {
       assert.ok(help.stdout.includes(name), name);
     }
     for (const args of [['nonsense'], ['check', 'x'], ['stop', 'now'], ['--nothing']]) {
-      assert.equal((await command(run, args)).code, 2, args.join(' '));
+      const { code, stderr } = await command(run, args);
+      assert.equal(code, 2, args.join(' '));
+      assert.ok(stderr.startsWith(`run: "${args.join(' ')}" is nothing`), stderr);
     }
   });
 
