@@ -112,7 +112,7 @@ static enum problem decode_body(struct exchange *x)
     if (body.len == 0)
         return PROBLEM_NONE;
     if (!form_is_type(type, is_api(x) ? "application/json" : "application/x-www-form-urlencoded"))
-        return PROBLEM_MEDIA_TYPE;
+        return exchange_say(x, PROBLEM_MEDIA_TYPE, is_api(x) ? "json.media_type" : NULL);
     rc = is_api(x) ? json_parse(body.s, body.len, &x->json, &x->err) : form_parse(&x->form, body, &x->err);
     return rc < 0 ? PROBLEM_BAD_REQUEST : PROBLEM_NONE;
 }

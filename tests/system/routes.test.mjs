@@ -263,7 +263,9 @@ describe('methods, sizes and kinds', () => {
       assertPage(answer, 415);
     }
     for (const type of ['text/plain', FORM, 'application/jsonp', 'text/json']) {
-      assertProblem(await visitor.postJson('/api/local-requests', '{}', { 'content-type': type }), 415);
+      const refused = await visitor.postJson('/api/local-requests', '{}', { 'content-type': type });
+      assertProblem(refused, 415);
+      assert.match(refused.json.detail, /Content-Type.*application\/json/);
     }
     for (const type of ['application/json; charset=utf-8', 'Application/JSON']) {
       assertProblem(await visitor.postJson('/api/local-requests', '{}', { 'content-type': type }), 422);
