@@ -52,6 +52,14 @@ static void add_session(void *ctx, const struct session_view *view)
         json_object_array_add(l->list, row_of(view));
 }
 
+static int by_last_use(const void *a, const void *b)
+{
+    const char *one = json_object_get_string(json_object_object_get(*(struct json_object *const *)a, "last_activity"));
+    const char *other = json_object_get_string(json_object_object_get(*(struct json_object *const *)b, "last_activity"));
+
+    return strcmp(other ? other : "", one ? one : "");
+}
+
 int verb_session_list(struct cli *cli, struct err *err)
 {
     static const struct column columns[] = { COLUMN("id", "ID"), COLUMN_CUT("user_id", "USER", 24), COLUMN_CUT("role", "ROLE", 16),
@@ -63,6 +71,7 @@ int verb_session_list(struct cli *cli, struct err *err)
         json_object_put(l.list);
         return -1;
     }
+    json_object_array_sort(l.list, by_last_use);
     output_list(cli, l.list, columns, "There are no sessions.");
     return 0;
 }

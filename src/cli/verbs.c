@@ -122,7 +122,7 @@ const struct verb verbs[] = {
     { "session create", "", 0, 0, NEEDS_REDIS, session_flags, verb_session_create,
       "Sign a user in: make a session and print its token, this once." },
     { "session list", "", 0, 0, NEEDS_REDIS, session_list_flags, verb_session_list,
-      "List the sessions of visitors and users, by ids that open nothing." },
+      "List sessions of visitors and users, by ids that open nothing; of those shown the last used is first." },
     { "session revoke", "ID", 1, 1, NEEDS_REDIS, NULL, verb_session_revoke, "End a session at once, by its id or its token." },
     { "session revoke-all", "USER", 1, 1, NEEDS_REDIS, NULL, verb_session_revoke_all, "End all sessions of a user at once." },
     { "session show", "ID", 1, 1, NEEDS_REDIS, NULL, verb_session_show,

@@ -114,8 +114,10 @@ static void judge_memory(const struct judge *j)
 
     if (limit > 0 && used > limit / 10 * 9)
         say(j, ADVICE_MEMORY, GRADE_WARNING, "%lld of %lld bytes are used: new work will be refused when it is full", used, limit);
-    else
+    else if (limit > 0)
         say(j, ADVICE_MEMORY, GRADE_OK, "%lld bytes used, limit %lld", used, limit);
+    else
+        say(j, ADVICE_MEMORY, GRADE_OK, "%lld bytes used, no limit", used);
 }
 
 static void judge_persistence(const struct judge *j)

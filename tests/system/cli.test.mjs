@@ -125,6 +125,10 @@ describe('the state of the house', () => {
     assert.match(await ok('service', 'check'), /credit-score-rating\.json/);
   });
 
+  test('health does not call a Redis without maxmemory one whose limit is 0', async () => {
+    assert.match((await peygir.cli('health')).stdout, /^memory +ok +\d+ bytes used, no limit$/m);
+  });
+
   test('tables show quotes as they are', async () => {
     const dir = tempDir();
     const file = path.join(dir, `${OCR}.json`);

@@ -447,6 +447,13 @@ describe('Administrators', () => {
     assert.equal((await peygir.cli('session', 'create')).code, 2);
   });
 
+  test('see the session that was used last first', async () => {
+    for (const person of ['in-order-1', 'in-order-2', 'in-order-3', 'in-order-4', 'in-order-5']) await signIn(person);
+    const times = (await peygir.cliJson('session', 'list', '--limit', '10000')).map((row) => row.last_activity);
+    assert.ok(times.length >= 5);
+    assert.deepEqual(times, [...times].sort().reverse());
+  });
+
   test('see numbers of people masked', async () => {
     const { id } = await signIn('09121234567', { email: '09121234567@example.org' });
     const { stdout } = await peygir.cli('session', 'list');
