@@ -1,6 +1,8 @@
 /* ask.c: asking for a password */
 #include "cli/ask.h"
 
+#include "core/user.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -65,10 +67,12 @@ static bool read_hidden(const char *prompt, struct str *out)
 
 static int ask_twice(struct str *out, struct err *err)
 {
-    struct str again = STR_INIT;
-    bool read = read_hidden("New password: ", out) && read_hidden("The same again: ", &again);
+    struct str again = STR_INIT, prompt = STR_INIT;
+    str_addf(&prompt, "New password (%d to %d characters): ", USER_PASSWORD_MIN, USER_PASSWORD_MAX);
+    bool read = read_hidden(prompt.s, out) && read_hidden("The same again: ", &again);
     bool same = read && out->len == again.len && memcmp(out->s, again.s, again.len) == 0;
     ask_wipe(&again);
+    str_free(&prompt);
     if (!read)
         return err_set(err, ERR_INVALID, "no password was typed; nothing was changed");
     return same ? 0 : err_set(err, ERR_INVALID, "the two passwords are not the same; nothing was changed");

@@ -40,6 +40,8 @@ const refused = async (status, input, ...args) => {
 const hash = (name) => yard.redis('HGET', 'peygir:users', name).trim();
 const names = async () => (await done('', 'user', 'list')).map(({ name }) => name);
 
+const NEW_PASSWORD = 'New password (12 to 128 characters): ';
+
 // The verb at a terminal of its own; answers are typed when their prompt has appeared.
 async function atTerminal(answers, ...args) {
   const line = [PROGRAM, '--config', '/dev/null', ...args].map((word) => `'${word}'`).join(' ');
@@ -122,7 +124,7 @@ describe('a password', () => {
   });
 
   test('typed at a terminal is asked for twice and not shown', async () => {
-    const asked = [['New password: ', `${PASSWORD}\n`], ['The same again: ', `${PASSWORD}\n`]];
+    const asked = [[NEW_PASSWORD, `${PASSWORD}\n`], ['The same again: ', `${PASSWORD}\n`]];
     const { code, said } = await atTerminal(asked, 'user', 'add', 'typed');
     assert.equal(code, 0, said);
     assert.ok(!said.includes('orange'), said);
@@ -131,7 +133,7 @@ describe('a password', () => {
 
   test('typed differently the second time changes nothing', async () => {
     const before = hash('typed');
-    const { code, said } = await atTerminal([['New password: ', `${OTHER}\n`], ['The same again: ', `${PASSWORD}\n`]], 'user', 'passwd', 'typed');
+    const { code, said } = await atTerminal([[NEW_PASSWORD, `${OTHER}\n`], ['The same again: ', `${PASSWORD}\n`]], 'user', 'passwd', 'typed');
     assert.equal(code, 1);
     assert.match(said, /not the same; nothing was changed/);
     assert.equal(hash('typed'), before);
