@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { CREDIT, GOOD, OCR, misdeed, untilCode } from '../lib/demo.mjs';
-import { BUILD, command, program, start, tempDir, waitFor } from '../lib/peygir.mjs';
+import { BUILD, SOURCE, command, program, start, tempDir, waitFor } from '../lib/peygir.mjs';
 
 const NOBODY = `req_${'0'.repeat(26)}`;
 
@@ -276,6 +276,14 @@ describe('help and version', () => {
       assert.ok(stdout.includes(`\n  ${verb}`), verb);
     }
   });
+});
+
+test('the commands of the documents that make a secret end its line, so that another key can follow', async () => {
+  for (const document of ['README.md', 'etc/peygir.env']) {
+    const text = fs.readFileSync(path.join(SOURCE, document), 'utf8');
+    const [, commands] = text.match(/umask 077; (.*) > \/etc\/peygir\/secret\)/);
+    assert.match((await command('sh', ['-c', commands])).stdout, /^[0-9a-f]{64}\n$/, document);
+  }
 });
 
 function servicesDir() {
