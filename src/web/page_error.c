@@ -6,6 +6,8 @@
 #include "core/view.h"
 #include "web/route.h"
 
+#include <string.h>
+
 static void add_link(struct json_object *data, const char *url, const char *text)
 {
     struct json_object *link = page_object(data, "link");
@@ -33,6 +35,12 @@ static void add_way_on(struct exchange *x, struct json_object *data)
         add_link(data, x->scratch.s, locale_text(x->locale, key));
 }
 
+static bool says_time(const struct exchange *x)
+{
+    return x->detail && x->detail_param[0] && strcmp(x->detail_param[0], "time") == 0;
+}
+
+/* When to try again, unless the page's own sentence says it. */
 static void add_retry(struct exchange *x, struct json_object *data)
 {
     int seconds = x->err.retry_after_s;
@@ -40,8 +48,10 @@ static void add_retry(struct exchange *x, struct json_object *data)
 
     if (seconds <= 0)
         return;
-    words = xstrdup(page_duration(x, seconds));
     page_int(data, "retry_after", seconds);
+    if (says_time(x))
+        return;
+    words = xstrdup(page_duration(x, seconds));
     page_text(data, "retry_text", page_words(x, "http.retry", LOCALE_PARAMS("time", words)));
     free(words);
 }

@@ -66,6 +66,7 @@ describe('ASVS 11.1.4: whoever asks too often is refused politely', () => {
     assert.match(answer.headers.ratelimit, /^"read";r=0;t=1$/);
     assert.match(answer.headers['content-type'], /^text\/html/);
     assert.match(answer.body, /You can go on in a few seconds/);
+    assert.doesNotMatch(answer.body, /try again in/, 'the time is said once');
     assert.equal((await ask(`/services/${OCR}`, { who: newcomer() })).status, 200);
   });
 
