@@ -100,6 +100,31 @@ static inline const char *skip_value(const char *p, const char *end)
     return p > start ? p : NULL;
 }
 
+int raw_items(struct span array, struct span out[], size_t count)
+{
+    const char *end = array.s ? array.s + array.len : NULL, *p = array.s ? jscan_skip_space(array.s, end) : NULL, *stop;
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = (struct span){ NULL, 0 };
+    if (p == end || *p != '[')
+        return -1;
+    p = jscan_skip_space(p + 1, end);
+    if (p < end && *p == ']')
+        return 0;
+    for (;; n++) {
+        stop = skip_value(p, end);
+        if (!stop)
+            return -1;
+        if (n < count)
+            out[n] = (struct span){ p, (size_t)(stop - p) };
+        p = jscan_skip_space(stop, end);
+        if (p == end || *p != ',')
+            return p < end && *p == ']' ? (int)n + 1 : -1;
+        p = jscan_skip_space(p + 1, end);
+    }
+}
+
 /* Walks the members of an object: key (raw, without quotes) and value. */
 struct walk {
     const char *p, *end;

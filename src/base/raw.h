@@ -13,6 +13,8 @@
 struct span raw_get(struct span doc, const char *key);
 /* One pass for many keys: out[i] answers keys[i]. Returns how many were found, -1 when doc is not an object. */
 int raw_get_many(struct span doc, const char *const keys[], struct span out[], size_t count);
+/* The first `count` items of an array as raw text; absent ones have .s == NULL. How many it has, or -1: it is none. */
+int raw_items(struct span array, struct span out[], size_t count);
 /* A member to set: value is JSON text; absent (.s == NULL): the member stays as it is. */
 struct raw_member {
     const char *key;

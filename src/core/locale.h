@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define LOCALE_COOKIE "peygir_lang" /* the language that a visitor chose, by its code */
+
 struct locale;  /* one language; read-only, shared by threads */
 struct locales; /* all of them */
 

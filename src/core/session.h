@@ -31,6 +31,8 @@ struct session {
 
 /* The house must have been opened with HOUSE_SECRET. */
 
+/* What the cookie is called. On HTTPS the prefix makes browsers refuse what another host or plain HTTP would set. */
+static inline const char *session_cookie_name(bool https) { return https ? "__Host-peygir_session" : "peygir_session"; }
 /* A cookie value seen from outside. 1: a token (look it up in Redis); 0: a good signed cookie, *s filled; -1: neither: session_fresh(). */
 int session_cookie(const struct app *app, struct span cookie, struct session *s);
 /* A new visitor: a random owner id and its signed cookie value (for Set-Cookie). */

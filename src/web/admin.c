@@ -1,6 +1,7 @@
 /* admin.c: cookies of the administrators' area. */
 #include "web/admin.h"
 
+#include "base/cookie.h"
 #include "web/dispatch.h"
 #include "web/page.h"
 
@@ -22,7 +23,7 @@ static const char *name_of(const struct exchange *x, enum admin_cookie cookie)
 
 static struct span brought(const struct exchange *x, enum admin_cookie cookie)
 {
-    return form_cookie(x->param[PARAM_COOKIE], name_of(x, cookie));
+    return cookie_find(x->param[PARAM_COOKIE], name_of(x, cookie));
 }
 
 static void set_cookie(struct exchange *x, enum admin_cookie cookie, const char *value, const char *age)

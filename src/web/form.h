@@ -1,4 +1,4 @@
-/* form.h: what browsers and API clients send: urlencoded fields (query and body), JSON data, cookies. Pure text;
+/* form.h: what browsers and API clients send: urlencoded fields (query and body), JSON data. Pure text;
  * knows no request. Every decoder refuses bad percent-encoding, invalid UTF-8, NUL bytes, duplicate names, empty
  * names and more than FORM_FIELDS fields. */
 #ifndef PEYGIR_WEB_FORM_H
@@ -43,8 +43,6 @@ struct span form_lookup(void *ctx, const char *name);
 /* Append `encoded` percent-decoded; `plus` tells whether + is a space. False for bad encoding, NUL or invalid UTF-8. */
 bool form_decode(struct str *out, struct span encoded, bool plus);
 
-/* The value of a cookie in a Cookie header, the first of that name, without quotes around it; absent: .s NULL. */
-struct span form_cookie(struct span header, const char *name);
 /* Is the media type of a Content-Type header this one ("application/json")? Parameters and case do not matter. */
 bool form_is_type(struct span header, const char *type);
 

@@ -1,10 +1,10 @@
 /* visitor.c: cookies of the visitor, and the language. */
 #include "web/visitor.h"
 
+#include "base/cookie.h"
 #include "core/locale.h"
 #include "web/dispatch.h"
 
-#define LANGUAGE_COOKIE "peygir_lang"
 #define YEAR_S "31536000"
 
 void visitor_locale(struct exchange *x)
@@ -14,11 +14,11 @@ void visitor_locale(struct exchange *x)
 
     x->locale = locales_find(locales, asked);
     if (x->locale) {
-        str_addf(&x->headers, "Set-Cookie: " LANGUAGE_COOKIE "=%s; Path=/; Max-Age=" YEAR_S "; SameSite=Lax%s\r\n",
+        str_addf(&x->headers, "Set-Cookie: " LOCALE_COOKIE "=%s; Path=/; Max-Age=" YEAR_S "; SameSite=Lax%s\r\n",
                  locale_code(x->locale), x->https ? "; Secure" : "");
         return;
     }
-    x->locale = locales_find(locales, form_cookie(x->param[PARAM_COOKIE], LANGUAGE_COOKIE));
+    x->locale = locales_find(locales, cookie_find(x->param[PARAM_COOKIE], LOCALE_COOKIE));
     if (!x->locale)
         x->locale = locales_accept(locales, x->param[PARAM_LANGUAGE]);
 }
@@ -32,20 +32,14 @@ void visitor_locale_of_programs(struct exchange *x)
         x->locale = locales_default(locales);
 }
 
-/* On HTTPS the prefix makes browsers refuse what another host or plain HTTP would set. */
-static const char *cookie_name(const struct exchange *x)
-{
-    return x->https ? "__Host-peygir_session" : "peygir_session";
-}
-
 struct span visitor_cookie(const struct exchange *x)
 {
-    return form_cookie(x->param[PARAM_COOKIE], cookie_name(x));
+    return cookie_find(x->param[PARAM_COOKIE], session_cookie_name(x->https));
 }
 
 static void set_session_cookie(struct exchange *x, const char *value)
 {
-    str_addf(&x->headers, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax%s\r\n", cookie_name(x), value,
+    str_addf(&x->headers, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax%s\r\n", session_cookie_name(x->https), value,
              x->https ? "; Secure" : "");
 }
 
@@ -67,7 +61,7 @@ void visitor_forget(struct exchange *x)
 {
     x->session = (struct session){ .known = false };
     x->has_owner = false;
-    str_addf(&x->headers, "Set-Cookie: %s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s\r\n", cookie_name(x),
+    str_addf(&x->headers, "Set-Cookie: %s=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax%s\r\n", session_cookie_name(x->https),
              x->https ? "; Secure" : "");
 }
 

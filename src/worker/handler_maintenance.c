@@ -2,7 +2,7 @@
 #include "core/job_type.h"
 #include "core/maintenance.h"
 #include "worker/handler.h"
-#include "worker/pool.h"
+#include "core/pool.h"
 
 struct call {
     const struct maintenance *what; /* NULL: there is none of that name */

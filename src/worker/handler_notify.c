@@ -3,7 +3,7 @@
 #include "core/job.h"
 #include "core/notify.h"
 #include "worker/handler.h"
-#include "worker/pool.h"
+#include "core/pool.h"
 
 struct call {
     const struct job *job; /* the carrier's; stays until done */

@@ -19,7 +19,7 @@
 #include "worker/alarm.h"
 #include "worker/handler.h"
 #include "worker/leg.h"
-#include "worker/pool.h"
+#include "core/pool.h"
 
 #include <uv.h>
 

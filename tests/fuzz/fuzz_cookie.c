@@ -1,10 +1,10 @@
 /* fuzz_cookie.c: a Cookie header, and the session cookie in it */
 #include "tests/fuzz/fuzz.h"
 
+#include "base/cookie.h"
 #include "core/options.h"
 #include "core/secret.h"
 #include "core/session.h"
-#include "web/form.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,7 +37,7 @@ FUZZ(input)
 
     if (!app.house)
         open_house();
-    cookie = form_cookie(input, "peygir_session");
+    cookie = cookie_find(input, "peygir_session");
     if (!cookie.s)
         return;
     PROMISE(cookie.s >= input.s && cookie.s + cookie.len <= input.s + input.len);

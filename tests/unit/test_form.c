@@ -1,4 +1,4 @@
-/* test_form.c: decoding of fields, JSON data, cookies and media types. */
+/* test_form.c: decoding of fields, JSON data and media types. */
 #include "tests/unit/unit.h"
 
 #include "web/form.h"
@@ -126,18 +126,6 @@ static void json_lists_and_objects_are_no_fields(void **state)
     assert_int_equal(from_json("{\"a\":{}}"), -1);
 }
 
-static void a_cookie_is_found_by_its_whole_name(void **state)
-{
-    struct span header = SPAN("xa=1; a=2;b=\"3\"; a=4; c=");
-
-    (void)state;
-    assert_true(span_is(form_cookie(header, "a"), "2"));
-    assert_true(span_is(form_cookie(header, "b"), "3"));
-    assert_true(span_is(form_cookie(header, "c"), ""));
-    assert_null(form_cookie(header, "x").s);
-    assert_null(form_cookie((struct span){ NULL, 0 }, "a").s);
-}
-
 static void a_media_type_is_compared_without_parameters_and_case(void **state)
 {
     (void)state;
@@ -167,7 +155,6 @@ int main(void)
         cmocka_unit_test(sixty_four_fields_are_taken_and_no_more),
         cmocka_unit_test(json_members_become_fields),
         cmocka_unit_test(json_lists_and_objects_are_no_fields),
-        cmocka_unit_test(a_cookie_is_found_by_its_whole_name),
         cmocka_unit_test(a_media_type_is_compared_without_parameters_and_case),
     };
     return cmocka_run_group_tests_name("form", tests, NULL, release);

@@ -5,7 +5,7 @@
 #include "core/session.h"
 #include "tests/unit/jobhouse.h"
 #include "worker/handler.h"
-#include "worker/pool.h"
+#include "core/pool.h"
 
 static uv_loop_t loop;
 static struct workshop shop = { .loop = &loop };

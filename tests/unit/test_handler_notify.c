@@ -4,7 +4,7 @@
 #include "core/job.h"
 #include "tests/unit/ear.h"
 #include "worker/handler.h"
-#include "worker/pool.h"
+#include "core/pool.h"
 
 static uv_loop_t loop;
 static struct workshop shop = { .loop = &loop };

@@ -264,6 +264,36 @@ static void a_string_is_compared_with_plain_text(void **state)
     assert_false(raw_is(span_of(NULL), ""));
 }
 
+static void items_of_an_array_are_found_as_they_are_written(void **state)
+{
+    struct span item[3];
+
+    (void)state;
+    assert_int_equal(raw_items(SPAN(" [ 1 ,\"a,]\",[2,{}],null]"), item, 3), 4);
+    assert_true(span_is(item[0], "1"));
+    assert_true(span_is(item[1], "\"a,]\""));
+    assert_true(span_is(item[2], "[2,{}]"));
+    assert_int_equal(raw_items(SPAN("[7]"), item, 3), 1);
+    assert_null(item[1].s);
+    assert_int_equal(raw_items(SPAN("[ ]"), item, 3), 0);
+    assert_int_equal(raw_items(SPAN("{}"), item, 3), -1);
+    assert_int_equal(raw_items((struct span){ NULL, 0 }, item, 3), -1);
+}
+
+static void an_array_cut_anywhere_is_none(void **state)
+{
+    static const char whole[] = "[12,\"x\\\"y\",[1,[2]],{\"a\":[]},null]";
+    struct span item[2];
+
+    (void)state;
+    for (size_t len = 0; len < sizeof whole - 1; len++) {
+        char *cut = xmemdupz(whole, len);
+        assert_int_equal(raw_items((struct span){ cut, len }, item, 2), -1);
+        free(cut);
+    }
+    assert_int_equal(raw_items(SPAN(whole), item, 2), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +311,8 @@ int main(void)
         cmocka_unit_test(what_is_no_string_is_not_decoded),
         cmocka_unit_test(integers_are_read_or_fall_back),
         cmocka_unit_test(a_string_is_compared_with_plain_text),
+        cmocka_unit_test(items_of_an_array_are_found_as_they_are_written),
+        cmocka_unit_test(an_array_cut_anywhere_is_none),
     };
 
     return cmocka_run_group_tests_name("raw", tests, NULL, NULL);

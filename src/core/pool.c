@@ -1,5 +1,5 @@
 /* pool.c: work for Redis on libuv's threads */
-#include "worker/pool.h"
+#include "core/pool.h"
 
 #include <pthread.h>
 
