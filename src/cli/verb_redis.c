@@ -5,7 +5,7 @@
 #include "core/job.h"
 #include "core/keys.h"
 
-enum { WEB = 1, WORKER = 2, ADMIN = 4, BOT = 8, HOUSE = WEB | WORKER | ADMIN, ALL = HOUSE | BOT };
+enum { WEB = 1, WORKER = 2, ADMIN = 4, BOT = 8, PUSH = 16, HOUSE = WEB | WORKER | ADMIN, ALL = HOUSE | BOT | PUSH };
 
 /* A command of some words; "@name" stands for a key or channel. Together they change nothing that is there. */
 struct trial {
@@ -32,8 +32,8 @@ static const struct trial trials[] = {
     { HOUSE, "lists of requests", "LPUSH @user_requests check" },
     { HOUSE, "lists of requests", "ZADD @watch XX 1 @id" },
     { ALL, "messages", "PUBLISH @updates check" },
-    { WORKER | ADMIN | BOT, "messages", "SUBSCRIBE @updates" },
-    { WORKER | ADMIN | BOT, "messages", "UNSUBSCRIBE @updates" },
+    { WORKER | ADMIN | BOT | PUSH, "messages", "SUBSCRIBE @updates" },
+    { WORKER | ADMIN | BOT | PUSH, "messages", "UNSUBSCRIBE @updates" },
     { HOUSE, "messages", "PUBLISH @notifications_task check" },
     { HOUSE, "messages", "PUBLISH @orders check" },
     { HOUSE, "jobs", "LREM @task_queue 0 @id" },
@@ -50,7 +50,8 @@ static const struct trial trials[] = {
     { HOUSE, "jobs", "ZRANGE @failed 0 -1" },
     { HOUSE, "jobs", "HSET @job type check" },
     { HOUSE, "jobs", "INCR @sequence" },
-    { HOUSE, "jobs", "GET @paused" },
+    { HOUSE | PUSH, "jobs", "LPOS @task_queue @id" },
+    { HOUSE | PUSH, "jobs", "GET @paused" },
     { HOUSE, "jobs", "HGETALL @limits_seen" },
     { WORKER | ADMIN, "jobs", "HSET @limits tat 0" },
     { HOUSE, "statistics", "HDEL @daily @id" },
@@ -71,7 +72,7 @@ static const struct trial trials[] = {
     { WEB | ADMIN, "administrators", "HGET @users @id" },
     { WEB | ADMIN, "administrators", "HDEL @users @id" },
     { WEB | ADMIN, "workers", "HGETALL @worker_seen" },
-    { WEB | ADMIN, "limits", "SET @limit 1 PX 10000" },
+    { WEB | ADMIN | PUSH, "limits", "SET @limit 1 PX 10000" },
     { ALL, "scripts", "TIME" },
     { ALL, "scripts", "SCRIPT LOAD @script" },
     { ALL, "scripts", "EVAL @script 1 @document" },
@@ -80,8 +81,8 @@ static const struct trial trials[] = {
 };
 static const struct trial session_trials[] = {
     { WEB | ADMIN, "sessions", "SET @session check PX 10000" },
-    { WEB | ADMIN, "sessions", "GET @session" },
-    { WEB | ADMIN, "sessions", "EVAL @script 1 @session" },
+    { WEB | ADMIN | PUSH, "sessions", "GET @session" },
+    { WEB | ADMIN | PUSH, "sessions", "EVAL @script 1 @session" },
     { WEB | ADMIN, "administrators", "HSET @admin_session name check" },
     { WEB | ADMIN, "sessions", "SET @ticket check PX 10000" },
     { HOUSE, "sessions", "DEL @session" },
@@ -272,7 +273,7 @@ static int try_everything(struct check *c, struct err *err)
 
 static unsigned program_of(const struct cli *cli)
 {
-    static const char *const names[] = { "web", "worker", "admin", "bot" };
+    static const char *const names[] = { "web", "worker", "admin", "bot", "push" };
     const char *given = cli_flag(cli, "program")->text;
     for (size_t i = 0; given && i < ARRAY_LEN(names); i++)
         if (strcmp(given, names[i]) == 0)
@@ -290,7 +291,7 @@ int verb_redis_check(struct cli *cli, struct err *err)
     c->who = program_of(cli);
     name_places(c);
     struct err why = ERR_INIT;
-    int result = c->who & WORKER ? 0 : advice_ask(&cli->app, tell_advice, c, &why);
+    int result = c->who & (WORKER | PUSH) ? 0 : advice_ask(&cli->app, tell_advice, c, &why);
     if (result < 0 && why.kind == ERR_FAILED) {
         tell(c, "settings", GRADE_FAILED, why.text);
         result = 0;

@@ -52,7 +52,7 @@ static const struct flag retry_flags[] = {
 static const struct flag next_flags[] = {
     NUMBER("count", "N", 1, 1000, 10, "So many; 10 when not given."), END };
 static const struct flag redis_flags[] = {
-    WORD("program", "web worker admin bot", false, "Try what this one does; admin, this command line, when not given."), END };
+    WORD("program", "web worker admin bot push", false, "Try what this one does; admin, this command line, when not given."), END };
 static const struct flag close_flags[] = {
     { .name = "message", .kind = FLAG_TEXT, .value = "TEXT", .needed = true, .help = "What visitors read instead of the form." }, END };
 static const struct flag token_flags[] = {

@@ -110,6 +110,18 @@ static const struct page pages[] = {
           "\\fB\\-\\-drain\\fR is over, gives the rest back and exits with status 0.",
       .flags = worker_flags, .files = program_files, .exits = daemon_exits,
       .see_also = "\\fBpeygir\\fR(1), \\fBpeygir.env\\fR(5), \\fBpeygir\\-web\\fR(8)" },
+    { .name = "peygir-push", .section = "8", .summary = "streams of events of Peygir", .programs = PROGRAM_PUSH,
+      .starts_as_all = true, .synopsis = "[\\fIFLAG\\fR]...",
+      .description =
+          "Tells visitors what happens to their requests as it happens, by Server\\-Sent Events. It expects a listening "
+          "Unix socket as file descriptor 0, as \\fBspawn\\-fcgi\\fR(1) or a systemd socket hands it over, and speaks HTTP/1.1 "
+          "on it to nginx, which passes it what is for it. The socket must be reachable by nginx only. More than one process may "
+          "serve the same socket, or others on other hosts.\n.PP\n"
+          "Nothing is kept here: what a stream says is read from Redis. Whoever is cut off, because the program was stopped or "
+          "killed, comes back and is told what happened meanwhile; while Redis is away streams stay open. Needs libwebsockets "
+          "with its libuv loop.",
+      .files = program_files, .exits = daemon_exits,
+      .see_also = "\\fBpeygir\\fR(1), \\fBspawn\\-fcgi\\fR(1), \\fBpeygir.env\\fR(5), \\fBpeygir\\-web\\fR(8)" },
     { .name = "peygir-demo-bot", .section = "1", .summary = "demonstration bot of Peygir", .programs = PROGRAM_BOT,
       .synopsis = "",
       .description =

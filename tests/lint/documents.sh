@@ -56,7 +56,7 @@ map() {
 mapped() {
     local dir='' line name
     while IFS= read -r line; do
-        [[ ! $line =~ ^\|\ (base|redis|core|web|worker)/\ \| ]] || dir=src/${BASH_REMATCH[1]}
+        [[ ! $line =~ ^\|\ (base|redis|core|web|worker|push)/\ \| ]] || dir=src/${BASH_REMATCH[1]}
         [[ $line != '| net/, cli/'* ]] || dir=src
         [[ $line != '## '* ]] || dir=
         [[ $dir ]] || continue
@@ -70,7 +70,7 @@ mapped() {
 
 manuals() {
     local page
-    for page in peygir.1 peygir-web.8 peygir-worker.8 peygir.env.5; do
+    for page in peygir.1 peygir-web.8 peygir-worker.8 peygir-push.8 peygir.env.5; do
         [[ -s $BUILD/$page ]] || echo "$page was not made in the build directory"
     done
 }

@@ -33,7 +33,7 @@ faults() {
     fi
 }
 
-for program in peygir peygir-web peygir-worker peygir-demo-bot; do
+for program in peygir peygir-web peygir-worker peygir-push peygir-demo-bot; do
     if [[ -x $BUILD/$program ]]; then
         faults "$BUILD/$program" | verdict "$program is hardened"
     else

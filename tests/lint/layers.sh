@@ -48,6 +48,7 @@ upwards | verdict 'layers: no include upwards'
 only 'hiredis' 'src/redis/[^:]+|bots/demo/[^:]+' 'hiredis, which only src/redis does' | verdict 'layers: hiredis in src/redis only'
 only 'fcg(iapp|i_stdio|ios|i_config)|fastcgi' 'src/web/fcgi\.c|bots/demo/[^:]+' 'libfcgi, which only src/web/fcgi.c does' |
     verdict 'layers: libfcgi in src/web/fcgi.c only'
+only 'libwebsockets' 'src/push/lws\.h' 'libwebsockets, which only src/push/lws.h does' | verdict 'layers: libwebsockets in src/push/lws.h only'
 plain_core | verdict 'layers: core without HTML and HTTP'
 keyless_redis | verdict 'layers: no key in src/redis'
 outside | verdict 'layers: bots and folders'

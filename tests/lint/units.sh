@@ -29,4 +29,5 @@ exposes_at_most() {
 
 exposes_at_most 0.5 peygir-web
 exposes_at_most 1.5 peygir-worker
+exposes_at_most 1.5 peygir-push
 exposes_at_most 1.0 peygir-web peygir-web-redis-tcp.conf

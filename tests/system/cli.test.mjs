@@ -196,7 +196,7 @@ describe('exit codes and sentences', () => {
       [{ LOCAL_API_URL: 'ftp://x' }, /LOCAL_API_URL.*ftp/s],
     ];
     for (const [env, said] of cases) {
-      for (const name of ['peygir', 'peygir-worker', 'peygir-web']) {
+      for (const name of ['peygir', 'peygir-worker', 'peygir-web', 'peygir-push']) {
         const { code, stderr } = await program(name, name === 'peygir' ? ['config'] : [], env);
         assert.equal(code, 78, `${name} ${JSON.stringify(env)}: ${stderr}`);
         assert.match(stderr, said);
@@ -234,6 +234,9 @@ describe('exit codes and sentences', () => {
     const socketless = await program('peygir-web', ['--config', peygir.file('peygir.env')]);
     assert.equal(socketless.code, 78);
     assert.match(socketless.stderr, /spawn-fcgi/);
+    const push = await program('peygir-push', ['--config', peygir.file('peygir.env')]);
+    assert.equal(push.code, 78);
+    assert.match(push.stderr, /listening socket.*spawn-fcgi/);
     const dir = tempDir();
     const open = path.join(dir, 'secret');
     fs.writeFileSync(open, `${'a'.repeat(64)}\n`, { mode: 0o644 });
@@ -246,7 +249,7 @@ describe('exit codes and sentences', () => {
 });
 
 describe('help and version', () => {
-  for (const name of ['peygir', 'peygir-web', 'peygir-worker']) {
+  for (const name of ['peygir', 'peygir-web', 'peygir-worker', 'peygir-push']) {
     test(`of ${name}`, async () => {
       const help = await program(name, ['--help']);
       assert.equal(help.code, 0);

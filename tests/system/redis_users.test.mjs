@@ -41,7 +41,7 @@ for (const prefix of ['peygir', '{shop-2}.x']) {
     test('every program is a user of its own', async () => {
       await peygir.visitor().get('/requests');
       const users = new Set([...(await peygir.redis.client('LIST')).matchAll(/ name=(\S*) .* user=(\S+)/g)].map(([, name, user]) => `${name} ${user}`));
-      for (const pair of ['peygir-web peygir-web', 'peygir-worker peygir-worker', 'peygir-worker-feed peygir-worker']) assert.ok(users.has(pair), pair);
+      for (const pair of ['peygir-web peygir-web', 'peygir-worker peygir-worker', 'peygir-worker-feed peygir-worker', 'peygir-push-feed peygir-push']) assert.ok(users.has(pair), pair);
       assert.equal((fs.statSync(peygir.file('users.acl')).mode & 0o777).toString(8), '600');
     });
 

@@ -1,0 +1,61 @@
+// events.mjs: one stream of Server-Sent Events, read as a browser reads it, but seen byte by byte.
+import http from 'node:http';
+import { waitFor } from './wait.mjs';
+
+export const eventsPath = (hash) => `/api/local-requests/${hash}/events`;
+
+// open(visitor, hash, { lastId, headers, path, method }): the stream as soon as its head is there. Answers that are none keep their body.
+export function open(visitor, hash, { lastId, headers = {}, path = eventsPath(hash), method = 'GET' } = {}) {
+  const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  const all = { ...visitor.headers, ...(cookie && { cookie }), ...(lastId !== undefined && { 'last-event-id': String(lastId) }), ...headers };
+  return new Promise((resolve, reject) => {
+    const request = http.request(new URL(path, visitor.base), { method, headers: all, agent: false });
+    request.on('error', reject);
+    request.on('response', (response) => resolve(new Stream(request, response)));
+    request.end();
+  });
+}
+
+class Stream {
+  constructor(request, response) {
+    Object.assign(this, { request, response, status: response.statusCode, headers: response.headers, text: '', events: [], ended: false });
+    response.setEncoding('utf8');
+    response.on('data', (chunk) => this.take(chunk));
+    response.on('error', () => {});
+    this.end = new Promise((resolve) => {
+      response.on('close', () => {
+        this.ended = true;
+        resolve(this);
+      });
+    });
+  }
+
+  take(chunk) {
+    this.text += chunk;
+    const blocks = this.text.split('\n\n').slice(0, -1);
+    this.events = blocks.filter((block) => /^data: /m.test(block)).map((block) => ({
+      id: Number(block.match(/^id: (.*)$/m)[1]),
+      event: block.match(/^event: (.*)$/m)[1],
+      data: JSON.parse(block.match(/^data: (.*)$/m)[1]),
+    }));
+    this.pings = blocks.filter((block) => block === ': ping').length;
+  }
+
+  get ids() {
+    return this.events.map(({ id }) => id);
+  }
+
+  get last() {
+    return this.events.at(-1)?.data;
+  }
+
+  // The first event that `condition` likes, as soon as it has come.
+  until(condition, what = String(condition)) {
+    const find = () => this.events.find(({ data, id }) => condition(data, id));
+    return waitFor(find, { timeout: 20_000, what: `an event: ${what}`, now: () => ({ ids: this.ids, ended: this.ended }) });
+  }
+
+  close() {
+    this.request.destroy();
+  }
+}
