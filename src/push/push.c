@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -114,6 +115,13 @@ static void come(uv_poll_t *poll, int status, int events)
     }
 }
 
+static void on_parting(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    stream_part(poll->data);
+}
+
 static void listen_on(struct push *p)
 {
     uv_poll_start(&p->listener, UV_READABLE, come);
@@ -168,6 +176,9 @@ static int start(struct push *p, int listener, struct err *err)
 {
     uv_loop_init(&p->loop);
     p->last = &p->first;
+    p->partings = epoll_create1(EPOLL_CLOEXEC);
+    if (p->partings < 0)
+        return err_set(err, ERR_FAILED, "peygir-push could not start: epoll: %s.", strerror(errno));
     if (open_lws(p, err) < 0)
         return -1;
     p->pool = pool_new(&p->loop, p->house);
@@ -178,10 +189,12 @@ static int start(struct push *p, int listener, struct err *err)
     uv_signal_init(&p->loop, &p->on_int);
     uv_timer_init(&p->loop, &p->second);
     uv_poll_init(&p->loop, &p->listener, listener);
-    p->on_term.data = p->on_int.data = p->second.data = p->listener.data = p;
+    uv_poll_init(&p->loop, &p->on_parting, p->partings);
+    p->on_term.data = p->on_int.data = p->second.data = p->listener.data = p->on_parting.data = p;
     uv_signal_start(&p->on_term, on_signal, SIGTERM);
     uv_signal_start(&p->on_int, on_signal, SIGINT);
     uv_timer_start(&p->second, each_second, TICK_MS, TICK_MS);
+    uv_poll_start(&p->on_parting, UV_READABLE, on_parting);
     listen_on(p);
     return 0;
 }
@@ -190,13 +203,14 @@ static int start(struct push *p, int listener, struct err *err)
 static void finish(struct push *p)
 {
     uv_handle_t *const handles[] = { (uv_handle_t *)&p->on_term, (uv_handle_t *)&p->on_int, (uv_handle_t *)&p->second,
-                                     (uv_handle_t *)&p->listener };
+                                     (uv_handle_t *)&p->listener, (uv_handle_t *)&p->on_parting };
     lws_context_destroy(p->lws);
     feed_close(p->feed);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
         uv_close(handles[i], NULL);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
+    close(p->partings);
     pool_free(p->pool);
     hub_free(p->hub);
     str_free(&p->out);

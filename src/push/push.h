@@ -17,6 +17,8 @@ struct push {
     struct feed *feed;
     struct lws_context *lws;
     uv_poll_t listener;
+    int partings;                  /* an epoll of all open streams: those whose peer has gone are ready */
+    uv_poll_t on_parting;
     uv_signal_t on_term, on_int;
     uv_timer_t second;             /* pings, failed looks; while stopping: is all at rest? */
     bool stopping;

@@ -16,7 +16,9 @@
 #include "push/refusal.h"
 #include "push/sse.h"
 
-enum { PING_MS = 15000, RETRY_MS = 1000, RETRY_JITTER_MS = 2000, CHECK_MS = 2000, CHECK_BATCH = 128, PATH_MAX_BYTES = 256, HEADER_MAX = 8192 };
+#include <sys/epoll.h>
+
+enum { PING_MS = 15000, RETRY_MS = 1000, RETRY_JITTER_MS = 2000, CHECK_MS = 2000, CHECK_BATCH = 128, PATH_MAX_BYTES = 256, HEADER_MAX = 8192, PARTINGS_AT_ONCE = 64 };
 
 #define PATH_BEFORE "/api/local-requests/"
 #define PATH_AFTER "/events"
@@ -25,6 +27,7 @@ enum state { ASKING, REFUSED, STREAMING, ENDING };
 
 struct stream {
     struct lws *wsi; /* NULL: the connection is gone */
+    int fd;          /* its socket; closed by libwebsockets some time after it is gone */
     struct push *push;
     struct viewer viewer;
     enum state state;
@@ -67,8 +70,11 @@ static void free_unused(struct stream *s)
 static struct stream *stream_new(struct push *p, struct lws *wsi)
 {
     struct stream *s = xcalloc(1, sizeof *s);
+    struct epoll_event watch = { .events = EPOLLIN, .data.ptr = s };
     s->push = p;
     s->wsi = wsi;
+    s->fd = lws_get_socket_fd(wsi);
+    epoll_ctl(p->partings, EPOLL_CTL_ADD, s->fd, &watch);
     s->pinged_ms = clock_mono_ms();
     put_last(p, s);
     lws_set_opaque_user_data(wsi, s);
@@ -81,10 +87,27 @@ static void gone(struct lws *wsi)
     if (!s)
         return;
     lws_set_opaque_user_data(wsi, NULL);
+    epoll_ctl(s->push->partings, EPOLL_CTL_DEL, s->fd, NULL);
     s->wsi = NULL;
     take_out(s->push, s);
     hub_leave(s->push->hub, &s->viewer);
     free_unused(s);
+}
+
+/* As from outside of a callback. Frees it, unless it is held. */
+static void close_now(struct stream *s)
+{
+    lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
+/* While an answer is under way libwebsockets 4.1 reads nothing, so that it neither sees the end of a connection nor sleeps any more when it
+ * has come. Nothing but the end is to come: whatever does closes it. */
+void stream_part(struct push *p)
+{
+    struct epoll_event ready[PARTINGS_AT_ONCE];
+    int count = epoll_wait(p->partings, ready, PARTINGS_AT_ONCE, 0);
+    for (int i = 0; i < count; i++)
+        close_now(ready[i].data.ptr);
 }
 
 static void let_go(struct stream *s)
@@ -360,14 +383,15 @@ void stream_ping(struct push *p)
     int64_t now_ms = clock_mono_ms();
     struct stream *s;
     while ((s = p->first) && now_ms - s->pinged_ms >= PING_MS) {
-        bool stalled = s->ping;
+        if (s->ping) {
+            close_now(s);
+            continue;
+        }
         take_out(p, s);
         put_last(p, s);
         s->pinged_ms = now_ms;
         s->ping = s->state != ASKING;
-        if (stalled)
-            lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-        else if (s->ping)
+        if (s->ping)
             lws_callback_on_writable(s->wsi);
     }
 }

@@ -4,14 +4,19 @@ import { waitFor } from './wait.mjs';
 
 export const eventsPath = (hash) => `/api/local-requests/${hash}/events`;
 
-// open(visitor, hash, { lastId, headers, path, method }): the stream as soon as its head is there. Answers that are none keep their body.
-export function open(visitor, hash, { lastId, headers = {}, path = eventsPath(hash), method = 'GET' } = {}) {
+// open(visitor, hash, { lastId, headers, path, method, socket, pause }): the stream as soon as its head is there. Answers that are none keep
+// their body. socket: of peygir-push itself, without nginx; pause: nothing is read until stream.response.resume().
+export function open(visitor, hash, { lastId, headers = {}, path = eventsPath(hash), method = 'GET', socket, pause } = {}) {
   const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   const all = { ...visitor.headers, ...(cookie && { cookie }), ...(lastId !== undefined && { 'last-event-id': String(lastId) }), ...headers };
   return new Promise((resolve, reject) => {
-    const request = http.request(new URL(path, visitor.base), { method, headers: all, agent: false });
+    const where = socket ? { socketPath: socket, path } : { host: '127.0.0.1', port: new URL(visitor.base).port, path };
+    const request = http.request({ ...where, method, headers: all, agent: false });
     request.on('error', reject);
-    request.on('response', (response) => resolve(new Stream(request, response)));
+    request.on('response', (response) => {
+      resolve(new Stream(request, response));
+      if (pause) response.pause();
+    });
     request.end();
   });
 }
