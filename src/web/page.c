@@ -347,6 +347,7 @@ void page_request(struct exchange *x, struct json_object *data)
     page_text(data, "status_text", locale_text(x->locale, x->scratch.s));
     page_message(x, data, view_message(&x->request));
     add_url(x, data, "status_url", "/api/local-requests/", "/status");
+    add_url(x, data, "events_url", "/api/local-requests/", "/events");
     add_url(x, data, "cancel_url", cancel, "");
     str_reset(&x->scratch);
     view_add_place(&x->scratch, &x->request);

@@ -4,6 +4,8 @@
     "use strict";
 
     const POLL_S = 5;
+    const WATCHDOG_S = 30; /* between looks while news come by themselves */
+    const STREAM_AGAIN_S = 30; /* until one that was refused is tried again */
     const BACK_OFF_S = [5, 10, 20, 30];
     const ANSWER_WITHIN_S = 15;
     const html = document.documentElement;
@@ -105,12 +107,16 @@
         return begun;
     }
 
-    function showWaiting(texts, view) {
-        const left = view.estimated_remaining_time, place = view.queue_position;
-
+    function showLeft(texts, left) {
         show(part("time"), left > 0);
         if (left > 0)
             write(part("time-value"), duration(texts, left));
+    }
+
+    function showWaiting(texts, view) {
+        const place = view.queue_position;
+
+        showLeft(texts, view.estimated_remaining_time);
         show(part("queue"), place !== null); /* beyond the exact places the message tells */
         if (place !== null)
             write(part("queue"), fill(texts.queue || "", { position: number.format(place) }));
@@ -200,6 +206,8 @@
         if (view.revision < page.revision)
             return;
         page.revision = view.revision;
+        page.pending = view.status === "pending";
+        page.left = { seconds: view.estimated_remaining_time, since: performance.now(), stands: view.requires_otp };
         showBar(page.texts, view);
         const begun = showSteps(page.texts, view), said = messageOf(page, view);
         showWaiting(page.texts, view);
@@ -235,10 +243,12 @@
             if (!answer.ok)
                 throw Object.assign(new Error(answer.status), { retryAfter: Number(answer.headers.get("Retry-After")) || 0 });
             const view = await answer.json();
+            const late = page.stream.live && view.revision > page.revision;
             page.failures = 0;
             trouble(page, false);
             apply(page, view);
-            return POLL_S;
+            page.stream.check(late);
+            return page.stream.live && !page.pending ? WATCHDOG_S : POLL_S; /* a place in the queue is told by looks only */
         } catch (error) {
             if (!leaving)
                 trouble(page, true);
@@ -246,6 +256,50 @@
         } finally {
             clearTimeout(limit);
         }
+    }
+
+    /* News as they happen, when browser and network let them through: `live` from the first that came until they fail, and `lost` is called
+     * then. The browser comes back by itself after a connection that broke, and is told what it missed; one that was refused is tried again
+     * after a while, when a look found that all is well. */
+    function listen(page, lost) {
+        const stream = { live: false, open, close, check };
+        let source = null, tried = -Infinity;
+
+        function close() {
+            stream.live = false;
+            if (source)
+                source.close();
+            source = null;
+        }
+        function open() {
+            if (source || !window.EventSource)
+                return;
+            tried = performance.now();
+            source = new EventSource(page.texts.eventsUrl);
+            source.addEventListener("update", (event) => {
+                stream.live = true;
+                page.failures = 0;
+                trouble(page, false);
+                apply(page, JSON.parse(event.data));
+            });
+            source.addEventListener("error", () => {
+                const was = stream.live;
+
+                stream.live = false;
+                if (source && source.readyState === EventSource.CLOSED)
+                    close();
+                if (was)
+                    lost();
+            });
+        }
+        /* `late`: a look found what should have come this way. */
+        function check(late) {
+            if (late)
+                close();
+            if (late || performance.now() - tried >= STREAM_AGAIN_S * 1000)
+                open();
+        }
+        return stream;
     }
 
     function watch(root) {
@@ -263,19 +317,44 @@
                 timer = setTimeout(run, next * 1000);
         }
 
+        /* A hidden tab keeps no connection: a browser has only six for all tabs of a site. */
+        function attend() {
+            if (document.hidden)
+                page.stream.close();
+            else
+                page.stream.open();
+            run();
+        }
+
+        /* Between news the time that is left goes on. */
+        function age() {
+            const left = page.left;
+
+            if (left && !left.stands && left.seconds > 0 && !document.hidden)
+                showLeft(page.texts, left.seconds - Math.round((performance.now() - left.since) / 1000));
+        }
+
         if ("auto" in root.dataset) { /* the header would go on reloading the page */
             go(root.dataset.place);
             return;
         }
         if (page.isCode)
             startCodePage(page);
-        document.addEventListener("visibilitychange", run);
-        window.addEventListener("online", run);
+        page.stream = listen(page, () => {
+            clearTimeout(timer);
+            timer = setTimeout(run, POLL_S * 1000);
+        });
+        document.addEventListener("visibilitychange", attend);
+        window.addEventListener("online", attend);
+        window.addEventListener("pagehide", page.stream.close);
         window.addEventListener("pageshow", (event) => {
             if (event.persisted)
-                run();
+                attend();
         });
+        setInterval(age, POLL_S * 1000);
         timer = setTimeout(run, POLL_S * 1000);
+        if (!document.hidden)
+            page.stream.open();
     }
 
     /* --- every page --- */
