@@ -112,6 +112,16 @@ void request_take_place(const struct reply replies[PLACE_REPLIES], struct reques
     rq->paused = reply_text(&replies[2]);
 }
 
+static int status_of(struct span name)
+{
+    return name.s ? request_status_parse(name) : -1;
+}
+
+bool request_is_foreign(const struct request *rq)
+{
+    return document_check(&rq->doc) != rq->guard.check || status_of(rq->guard.status) != status_of(unquoted(rq->doc.field[DOC_STATUS]));
+}
+
 int request_take(struct app *app, struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign,
                  struct err *err)
 {
@@ -128,11 +138,8 @@ int request_take(struct app *app, struct span hash, const struct reply replies[R
         return err_prefix(err, "request %s", rq->hash);
     }
     take_guard(&replies[1], &rq->guard);
-    *foreign = document_check(&rq->doc) != rq->guard.check;
-    int written = request_status_parse(unquoted(rq->doc.field[DOC_STATUS]));
-    int guarded = rq->guard.status.s ? request_status_parse(rq->guard.status) : -1;
-    if (!*foreign && guarded != written)
-        *foreign = true;
+    *foreign = request_is_foreign(rq);
+    int written = status_of(unquoted(rq->doc.field[DOC_STATUS])), guarded = status_of(rq->guard.status);
     /* Until it is adopted, the guard's word counts. */
     rq->status = (enum request_status)(guarded >= 0 ? guarded : written >= 0 ? written : REQUEST_PENDING);
     return 1;

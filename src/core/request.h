@@ -74,6 +74,8 @@ void request_queue(struct app *app, struct span hash);
 /* 1: *rq filled; 0: there is none; -1. A document changed past the guard sets *foreign: call request_adopt() and read again. */
 int request_take(struct app *app, struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign,
                  struct err *err);
+/* Somebody wrote it past the guard, and nobody has recorded that yet. */
+bool request_is_foreign(const struct request *rq);
 /* The place in the queue, and whether that is paused, for who shows it: PLACE_REPLIES further commands. Without them rq->ahead is -1. */
 #define PLACE_REPLIES 3
 void request_queue_place(struct app *app, struct span hash);

@@ -250,7 +250,8 @@ static int decide_adopt(struct app *app, const struct request *rq, struct change
 {
     const struct adoption *a = ctx;
     (void)err;
-    if (rq->guard.revision != a->revision)
+    bool recorded = !request_is_foreign(rq) && !request_lies_open(app, rq);
+    if (recorded || rq->guard.revision != a->revision)
         return 0; /* somebody was faster: whoever asked reads again */
     adopt_ids(rq, c);
     mend(rq, c);

@@ -693,6 +693,18 @@ static void what_a_bot_works_on_without_a_job_is_left_to_it(void **state)
     expect_field(h, DOC_STATUS, "\"processing\"");
 }
 
+static void what_was_written_past_the_guard_is_recorded_once_however_many_find_it(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct err why = ERR_INIT;
+    struct span h = house_processing("k", hash);
+    write_as_bot(hash, "\"progress\":0", "\"progress\":44");
+    assert_int_equal(request_adopt(house_app(), h, &why), 0);
+    assert_int_equal(request_adopt(house_app(), h, &why), 0);
+    assert_int_equal(house_read(h).guard.revision, 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, house_fresh)
@@ -735,6 +747,7 @@ int main(void)
         TEST(a_request_that_nobody_works_on_any_more_fails),
         TEST(a_request_whose_job_ended_before_it_was_begun_fails),
         TEST(what_a_bot_works_on_without_a_job_is_left_to_it),
+        TEST(what_was_written_past_the_guard_is_recorded_once_however_many_find_it),
     };
     return cmocka_run_group_tests_name("request", tests, house_setup, house_teardown);
 }
