@@ -49,6 +49,7 @@ static int open_lws(struct push *p, struct err *err)
         .protocols = protocols,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN | LWS_SERVER_OPTION_DISABLE_IPV6,
         .foreign_loops = loops,
+        .pcontext = &p->lws, /* NULL again when it is destroyed */
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .user = p,
@@ -208,6 +209,9 @@ static void finish(struct push *p)
     feed_close(p->feed);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
         uv_close(handles[i], NULL);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    if (p->lws) /* what closed meanwhile was in its way */
+        lws_context_destroy(p->lws);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     uv_loop_close(&p->loop);
     close(p->partings);

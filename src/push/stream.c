@@ -94,9 +94,13 @@ static void gone(struct lws *wsi)
     free_unused(s);
 }
 
-/* As from outside of a callback. Frees it, unless it is held. */
+/* From outside of a callback. Frees it, unless it is held; or libwebsockets has some bytes left to write, which it tries for five seconds. */
 static void close_now(struct stream *s)
 {
+    epoll_ctl(s->push->partings, EPOLL_CTL_DEL, s->fd, NULL);
+    hub_leave(s->push->hub, &s->viewer);
+    s->state = ENDING;
+    s->ping = false;
     lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 }
 
@@ -383,16 +387,15 @@ void stream_ping(struct push *p)
     int64_t now_ms = clock_mono_ms();
     struct stream *s;
     while ((s = p->first) && now_ms - s->pinged_ms >= PING_MS) {
-        if (s->ping) {
-            close_now(s);
-            continue;
-        }
         take_out(p, s);
         put_last(p, s);
         s->pinged_ms = now_ms;
-        s->ping = s->state != ASKING;
-        if (s->ping)
+        if (s->ping) {
+            close_now(s);
+        } else if (s->state == REFUSED || s->state == STREAMING) {
+            s->ping = true;
             lws_callback_on_writable(s->wsi);
+        }
     }
 }
 

@@ -23,7 +23,7 @@ export function open(visitor, hash, { lastId, headers = {}, path = eventsPath(ha
 
 class Stream {
   constructor(request, response) {
-    Object.assign(this, { request, response, status: response.statusCode, headers: response.headers, text: '', events: [], ended: false });
+    Object.assign(this, { request, response, status: response.statusCode, headers: response.headers, text: '', rest: '', events: [], pings: 0, ended: false });
     response.setEncoding('utf8');
     response.on('data', (chunk) => this.take(chunk));
     response.on('error', () => {});
@@ -37,13 +37,13 @@ class Stream {
 
   take(chunk) {
     this.text += chunk;
-    const blocks = this.text.split('\n\n').slice(0, -1);
-    this.events = blocks.filter((block) => /^data: /m.test(block)).map((block) => ({
-      id: Number(block.match(/^id: (.*)$/m)[1]),
-      event: block.match(/^event: (.*)$/m)[1],
-      data: JSON.parse(block.match(/^data: (.*)$/m)[1]),
-    }));
-    this.pings = blocks.filter((block) => block === ': ping').length;
+    const blocks = (this.rest + chunk).split('\n\n');
+    this.rest = blocks.pop();
+    for (const block of blocks) {
+      const [, id, event, data] = block.match(/^id: (.*)\nevent: (.*)\ndata: (.*)$/) ?? [];
+      if (data) this.events.push({ id: Number(id), event, data: JSON.parse(data) });
+      if (block === ': ping') this.pings++;
+    }
   }
 
   get ids() {
