@@ -10,8 +10,8 @@
 static const struct options_program program = {
     .name = "peygir-push",
     .bit = PROGRAM_PUSH,
-    .summary = "Tells visitors what happens to their requests as it happens, by Server-Sent Events. It is started by spawn-fcgi or a "
-               "systemd socket, with the listening socket on descriptor 0; nginx passes it what is for it, by HTTP.",
+    .summary = "Tells visitors what happens to their requests as it happens (Server-Sent Events). It is started by spawn-fcgi or a systemd "
+               "socket, with the listening socket on descriptor 0.",
 };
 
 /* One sentence, and the exit status. */

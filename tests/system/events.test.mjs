@@ -252,6 +252,16 @@ describe('who may see it', () => {
     assert.match(persian.detail, /[\u0600-\u06ff]/);
   });
 
+  test('on HTTPS whoever brings the cookie of HTTPS, which no other host can set', async () => {
+    const token = visitor.cookies.get('peygir_session');
+    const ask = (cookie, proto) => open(visitor, hash, { socket: peygir.file('push.sock'), headers: { cookie, 'x-forwarded-proto': proto } });
+    const good = await ask(`__Host-peygir_session=${token}`, 'https');
+    assert.equal(good.status, 200);
+    good.close();
+    await refused(await ask(`peygir_session=${token}`, 'https'), 404);
+    await refused(await ask(`__Host-peygir_session=${token}`, 'http'), 404);
+  });
+
   test('nobody who asks in another way than GET', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const stream = await open(visitor, hash, { method });

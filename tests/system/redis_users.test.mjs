@@ -8,7 +8,7 @@ import Redis from 'ioredis';
 import { CODE, OCR, enter, untilCode } from '../lib/demo.mjs';
 import { start } from '../lib/peygir.mjs';
 
-const PROGRAMS = ['web', 'worker', 'admin', 'bot'];
+const PROGRAMS = ['web', 'worker', 'push', 'admin', 'bot'];
 
 const passwordOf = (peygir, program) => fs.readFileSync(peygir.file('users.acl'), 'utf8').match(new RegExp(`^user peygir-${program} on >(\\S+)`, 'm'))[1];
 const urlOf = (peygir, program) => `unix://${peygir.file('redis.sock')}?db=0&user=peygir-${program}&password=${passwordOf(peygir, program)}`;
@@ -102,6 +102,10 @@ describe('a program that was taken over', () => {
   test('as worker it makes no session, and reaches neither tokens nor administrators nor limits', () => refuses(peygir, 'worker', [
     ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:users'], ['HGETALL', 'peygir:admin_session:x'], ['HGETALL', 'peygir:tokens'], ['HGETALL', 'peygir:token:x'], ['GET', 'peygir:limit:read:x'],
     ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
+
+  test('as push it reaches no job, no token and no administrator, and tells nobody but who looks at a request', () => refuses(peygir, 'push', [
+    ['SCAN', '0'], ['LPUSH', 'peygir:task:queue', 'x'], ['HGETALL', 'peygir:task:data:x'], ['HGETALL', 'peygir:tokens'], ['GET', 'peygir:ticket:x'], ['HGET', 'peygir:users', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:notifications', 'x'],
+    ['SUBSCRIBE', 'other'], ['LRANGE', 'local_requests_list', '0', '-1'], ['GET', 'peygir:schedule']]));
 
   test('as bot it reaches requests alone', () => refuses(peygir, 'bot', [
     ['GET', 'peygir:session:x'], ['LRANGE', 'peygir:task:queue', '0', '-1'], ['HGETALL', 'peygir:task:data:x'], ['LRANGE', 'local_requests_list', '0', '-1'], ['PUBLISH', 'peygir:notifications', 'x'],
