@@ -403,7 +403,7 @@ describe('On bad days', () => {
 
   test('the page survives Redis standing still and catches up by itself', as({ clock: true }, async (person) => {
     const { page, peygir } = person;
-    person.tolerate(/status of 503 .*\/status\)/);
+    person.tolerate(/status of 503 .*\/(status|events)\)/);
     const hash = await person.requestHanging();
     await person.openRequest('progress', hash);
     await house.without('redis', async () => {
