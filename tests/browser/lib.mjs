@@ -116,6 +116,16 @@ export class House {
 
 // --- people ---
 
+// A page that moves on by itself at the very moment somebody goes elsewhere ends that going: a person would click once more.
+function goOnce(page) {
+  const go = page.goto.bind(page);
+  page.goto = (...where) => go(...where).catch((error) => {
+    if (!/ERR_ABORTED|interrupted by another navigation/.test(error.message)) throw error;
+    return go(...where);
+  });
+  return page;
+}
+
 // A test in which one person with a browser of their own does something: test(name, visit(() => house, {...}, action)).
 // It fails too when a page broke its Content-Security-Policy or wrote an error to the console.
 export function visit(house, options, action) {
@@ -152,7 +162,7 @@ export class Person {
     });
     context.setDefaultTimeout(20_000);
     if (clock) await context.clock.install();
-    const page = await context.newPage();
+    const page = goOnce(await context.newPage());
     const person = Object.assign(new Person(), { house, peygir: house.peygir, context, page, language, javascript });
     await person.listen();
     return person;
