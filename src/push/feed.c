@@ -4,20 +4,15 @@
 #include "base/log.h"
 #include "core/keys.h"
 #include "push/views.h"
-#include "redis/sub.h"
-
-#include <poll.h>
+#include "core/sub_loop.h"
 
 enum { BATCH = 32, BATCHES = 3 /* at once; the other threads let viewers in */ };
 
 struct feed {
-    uv_loop_t *loop;
     struct pool *pool;
     struct hub *hub;
     struct sub *sub;
-    uv_timer_t timer;
-    uv_poll_t *poll; /* NULL while not connected */
-    int fd;
+    struct sub_loop *carried; /* the subscription, by the loop */
     bool stopped, away;
     bool failed;                  /* a look did, since the last tick */
     struct topic *due, **due_end; /* looks to make, first come first served; each topic is held */
@@ -196,71 +191,14 @@ static void subscribed(void *ctx, struct span channel)
     look(ctx, t);
 }
 
-/* --- the connection on the loop --- */
-
-static void drive(struct feed *f);
-
-static void poll_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void ready(uv_poll_t *poll, int status, int events)
-{
-    struct feed *f = poll->data;
-    short revents = (short)((events & UV_READABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0) |
-                            (status < 0 ? POLLERR | POLLIN : 0));
-    sub_ready(f->sub, revents);
-    drive(f);
-}
-
-static void tick(uv_timer_t *timer)
-{
-    struct feed *f = timer->data;
-    sub_tick(f->sub);
-    drive(f);
-}
-
-static void stop_poll(struct feed *f)
-{
-    if (!f->poll)
-        return;
-    uv_poll_stop(f->poll);
-    uv_close((uv_handle_t *)f->poll, poll_closed);
-    f->poll = NULL;
-    f->fd = -1;
-}
-
-/* What the subscription waits for now. A descriptor that was closed shows as -1 before there is a new one. */
-static void drive(struct feed *f)
-{
-    int fd = sub_fd(f->sub), wait_ms = sub_timeout_ms(f->sub);
-    short events = sub_events(f->sub);
-    if (fd != f->fd)
-        stop_poll(f);
-    if (fd >= 0 && !f->poll) {
-        f->poll = xcalloc(1, sizeof *f->poll);
-        uv_poll_init(f->loop, f->poll, fd);
-        f->poll->data = f;
-        f->fd = fd;
-    }
-    if (f->poll)
-        uv_poll_start(f->poll, (events & POLLIN ? UV_READABLE : 0) | (events & POLLOUT ? UV_WRITABLE : 0), ready);
-    uv_timer_start(&f->timer, tick, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
-}
-
 struct feed *feed_new(uv_loop_t *loop, const struct house *house, struct pool *pool)
 {
     struct feed *f = xcalloc(1, sizeof *f);
-    f->loop = loop;
     f->pool = pool;
     f->due_end = &f->due;
-    f->fd = -1;
     f->sub = sub_new(&house->main_url, "peygir-push-feed",
                      (struct sub_handler){ .message = message, .subscribed = subscribed, .ctx = f });
-    uv_timer_init(loop, &f->timer);
-    f->timer.data = f;
-    drive(f);
+    f->carried = sub_loop_new(loop, f->sub);
     return f;
 }
 
@@ -274,11 +212,6 @@ void feed_stop(struct feed *f)
     f->stopped = true;
 }
 
-static void closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 void feed_close(struct feed *f)
 {
     while (f->due) {
@@ -286,9 +219,8 @@ void feed_close(struct feed *f)
         f->due = t->due_next;
         hub_let_go(t);
     }
-    stop_poll(f);
-    sub_free(f->sub);
-    uv_close((uv_handle_t *)&f->timer, closed);
+    sub_loop_close(f->carried);
+    free(f);
 }
 
 /* --- topics --- */
@@ -299,7 +231,7 @@ void feed_open(struct feed *f, struct topic *t)
     t->heard = sub_add(f->sub, channel.s);
     if (t->heard)
         look(f, t);
-    drive(f);
+    sub_loop_drive(f->carried);
 }
 
 void feed_shut(struct feed *f, struct topic *t)
@@ -307,7 +239,7 @@ void feed_shut(struct feed *f, struct topic *t)
     struct key channel = key_updates(span_of(t->name));
     t->heard = false;
     sub_remove(f->sub, channel.s);
-    drive(f);
+    sub_loop_drive(f->carried);
 }
 
 void feed_catch_up(struct feed *f, struct topic *t)

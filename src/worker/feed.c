@@ -3,20 +3,16 @@
 
 #include "base/log.h"
 #include "base/raw.h"
-#include "redis/sub.h"
+#include "core/sub_loop.h"
 #include "worker/taker.h"
 #include "worker/upkeep.h"
-
-#include <poll.h>
 
 #define BUCKETS 1024
 
 struct feed {
     struct worker *worker;
     struct sub *sub;
-    uv_timer_t timer;
-    uv_poll_t *poll; /* NULL while not connected */
-    int fd;
+    struct sub_loop *carried; /* the subscription, by the loop */
     struct key orders, restart; /* channels */
     bool refused;               /* Redis does not tell of changes; said once */
     struct carry *bucket[BUCKETS];
@@ -168,59 +164,6 @@ static void tracked(void *ctx, const char *refused)
     f->refused = refused != NULL;
 }
 
-/* --- the connection on the loop --- */
-
-static void drive(struct feed *f);
-
-static void poll_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void ready(uv_poll_t *poll, int status, int events)
-{
-    struct feed *f = poll->data;
-    short revents = (short)((events & UV_READABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0) |
-                            (status < 0 ? POLLERR | POLLIN : 0));
-    sub_ready(f->sub, revents);
-    drive(f);
-}
-
-static void tick(uv_timer_t *timer)
-{
-    struct feed *f = timer->data;
-    sub_tick(f->sub);
-    drive(f);
-}
-
-static void stop_poll(struct feed *f)
-{
-    if (!f->poll)
-        return;
-    uv_poll_stop(f->poll);
-    uv_close((uv_handle_t *)f->poll, poll_closed);
-    f->poll = NULL;
-    f->fd = -1;
-}
-
-/* What the subscription waits for now. A descriptor that was closed shows as -1 before there is a new one. */
-static void drive(struct feed *f)
-{
-    int fd = sub_fd(f->sub), wait_ms = sub_timeout_ms(f->sub);
-    short events = sub_events(f->sub);
-    if (fd != f->fd)
-        stop_poll(f);
-    if (fd >= 0 && !f->poll) {
-        f->poll = xcalloc(1, sizeof *f->poll);
-        uv_poll_init(&f->worker->loop, f->poll, fd);
-        f->poll->data = f;
-        f->fd = fd;
-    }
-    if (f->poll)
-        uv_poll_start(f->poll, (events & POLLIN ? UV_READABLE : 0) | (events & POLLOUT ? UV_WRITABLE : 0), ready);
-    uv_timer_start(&f->timer, tick, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
-}
-
 static void follow(struct feed *f)
 {
     size_t count;
@@ -235,7 +178,6 @@ struct feed *feed_new(struct worker *w)
 {
     struct feed *f = xcalloc(1, sizeof *f);
     f->worker = w;
-    f->fd = -1;
     f->orders = key_worker_orders(w->house, span_of(w->id));
     f->restart = key_restart(w->house);
     f->sub = sub_new(&w->house->main_url, "peygir-worker-feed",
@@ -245,22 +187,14 @@ struct feed *feed_new(struct worker *w)
                                            .changed = changed,
                                            .tracked = tracked });
     follow(f);
-    uv_timer_init(&w->loop, &f->timer);
-    f->timer.data = f;
-    drive(f);
+    f->carried = sub_loop_new(&w->loop, f->sub);
     return f;
-}
-
-static void closed(uv_handle_t *handle)
-{
-    free(handle->data);
 }
 
 void feed_close(struct feed *f)
 {
-    stop_poll(f);
-    sub_free(f->sub);
-    uv_close((uv_handle_t *)&f->timer, closed);
+    sub_loop_close(f->carried);
+    free(f);
 }
 
 void feed_add(struct feed *f, struct carry *c)
@@ -277,7 +211,7 @@ void feed_add(struct feed *f, struct carry *c)
     *at = c;
     if (sub_add(f->sub, channel.s)) /* subscribed already: nothing will call for a look */
         start_look(c);
-    drive(f);
+    sub_loop_drive(f->carried);
 }
 
 void feed_remove(struct feed *f, struct carry *c)
@@ -290,5 +224,5 @@ void feed_remove(struct feed *f, struct carry *c)
     if (c->heard_next)
         c->heard_next->heard_back = c->heard_back;
     sub_remove(f->sub, channel.s);
-    drive(f);
+    sub_loop_drive(f->carried);
 }
