@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #define DAY_MS INT64_C(86400000)
+#define ROUNDED_MS 1 /* all three times are whole milliseconds */
 #define LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z: the format has four digits for the year */
 
 static _Atomic int64_t offset_ms, wrong_ms;
@@ -32,9 +33,11 @@ int64_t clock_mono_ms(void)
     return read_ms(CLOCK_BOOTTIME) + passed_ms(&offset_ms);
 }
 
-int64_t clock_ahead_ms(int64_t their_ms)
+int64_t clock_ahead_ms(int64_t their_ms, int64_t took_ms)
 {
-    return their_ms - read_ms(CLOCK_BOOTTIME);
+    int64_t mono = read_ms(CLOCK_BOOTTIME), own = read_ms(CLOCK_REALTIME) + passed_ms(&wrong_ms) - mono, least = their_ms - mono;
+
+    return own >= least - ROUNDED_MS && own <= least + took_ms + ROUNDED_MS ? own : least + took_ms / 2;
 }
 
 void clock_test_offset(int64_t ms)

@@ -8,8 +8,10 @@
 
 int64_t clock_ms(void);      /* milliseconds since 1970, UTC, as this host believes: it may be wrong and may jump */
 int64_t clock_mono_ms(void); /* milliseconds of a clock that never goes back and also counts while the host sleeps */
-/* Another host's clock says `their_ms` just now: so much it is ahead of clock_mono_ms(), whatever becomes of clock_ms(). */
-int64_t clock_ahead_ms(int64_t their_ms);
+/* Another host's clock said `their_ms` at some moment of the last `took_ms`: so much it is ahead of clock_mono_ms(), whatever becomes of
+ * clock_ms(). Where this host's own clock may be as right, it is taken for the same, so that all programs of a host agree; else the
+ * moment is taken for the middle (RFC 5905, section 8). */
+int64_t clock_ahead_ms(int64_t their_ms, int64_t took_ms);
 void clock_test_offset(int64_t ms); /* tests only: added to both, and time has passed elsewhere as well */
 void clock_test_wrong(int64_t ms);  /* tests only: added to clock_ms() alone, as on a host whose clock is wrong */
 

@@ -6,6 +6,7 @@
 #include "core/change.h"
 
 enum { GIVE_UP_MS = 60000, LEG_LOOK_MS = 2000, CODE_MAX = 32 };
+enum { CLOCKS_PART_MS = 50 }; /* who shows a code may think that it is a little earlier than who made it: no second more for that */
 
 /* For a request whose service is not there (any more): what section 6 of the contract gives. */
 static const struct service_code default_code = { true, 5, 120, 3, 5, 60, 3 };
@@ -452,8 +453,12 @@ void otp_look(const struct request *rq, const struct service *service, struct ot
     const struct service_code *code = policy(service);
     int64_t of_code = code->tries_code - rq->guard.code_tries, of_request = code->tries_request - rq->guard.tries;
     int64_t left_ms = rq->guard.code_until_ms - rq->now_ms, resend_ms = rq->guard.resend_at_ms - rq->now_ms;
-    out->expires_in_s = left_ms > 0 ? (left_ms + 999) / 1000 : 0;
-    out->resend_in_s = rq->guard.resends >= code->resends ? -1 : resend_ms > 0 ? (resend_ms + 999) / 1000 : 0;
+    out->expires_in_s = left_ms > CLOCKS_PART_MS ? (left_ms - CLOCKS_PART_MS + 999) / 1000 : left_ms > 0;
+    out->resend_in_s = resend_ms > 0 ? (resend_ms + 999) / 1000 : 0;
+    if (out->resend_in_s > code->cooldown_s)
+        out->resend_in_s = code->cooldown_s;
+    if (rq->guard.resends >= code->resends)
+        out->resend_in_s = -1;
     out->attempts_left = of_code < of_request ? of_code : of_request;
     if (out->attempts_left < 0)
         out->attempts_left = 0;

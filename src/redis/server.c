@@ -99,7 +99,7 @@ void server_told_time(struct redis_server *s, int64_t asked_ms, const struct rep
 
     if (time_ms == 0 || took_ms > (old ? TIME_SLOW_MS : TIME_TRUST_MS))
         return;
-    atomic_store(&s->ahead_ms, clock_ahead_ms(time_ms));
+    atomic_store(&s->ahead_ms, clock_ahead_ms(time_ms, took_ms));
     atomic_store(&s->asked_ms, now_ms);
     atomic_store(&s->told_ms, now_ms);
     atomic_store(&s->has_time, true);

@@ -19,7 +19,7 @@ static void the_offset_moves_both_clocks(void **state)
 
 static void a_wrong_clock_of_this_host_moves_no_other(void **state)
 {
-    int64_t wall = clock_ms(), mono = clock_mono_ms(), ahead = clock_ahead_ms(5000);
+    int64_t wall = clock_ms(), mono = clock_mono_ms(), ahead = clock_ahead_ms(5000, 0);
 
     (void)state;
     clock_test_wrong(1000000);
@@ -30,6 +30,16 @@ static void a_wrong_clock_of_this_host_moves_no_other(void **state)
     clock_test_offset(1000000);
     assert_in_range(clock_mono_ms() + ahead, 1005000, 1105000);
     clock_test_offset(0);
+}
+
+static void another_clock_that_may_be_the_same_is_taken_for_the_same(void **state)
+{
+    int64_t wall = clock_ms(), same = wall - clock_mono_ms();
+
+    (void)state;
+    assert_in_range(clock_ahead_ms(wall - 400, 500) - same + 2, 0, 4);
+    assert_in_range(clock_ahead_ms(wall - 5000, 500) - (same - 4750) + 50, 0, 100);
+    assert_in_range(clock_ahead_ms(wall + 5000, 500) - (same + 5250) + 50, 0, 100);
 }
 
 static void times_are_written_as_rfc3339(void **state)
@@ -117,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_offset_moves_both_clocks),
         cmocka_unit_test(a_wrong_clock_of_this_host_moves_no_other),
+        cmocka_unit_test(another_clock_that_may_be_the_same_is_taken_for_the_same),
         cmocka_unit_test(times_are_written_as_rfc3339),
         cmocka_unit_test(every_day_is_what_the_c_library_says_and_reads_back),
         cmocka_unit_test(times_with_offset_fraction_or_small_letters_are_read),

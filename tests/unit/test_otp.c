@@ -69,6 +69,21 @@ static void a_bot_that_needs_a_code_stops_at_otp_required(void **state)
     assert_int_equal(now.length, 5);
 }
 
+static void no_second_is_shown_more_than_there_is_where_clocks_differ(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct request rq = house_read(asked("k", hash));
+    struct otp_state now;
+    rq.now_ms = rq.guard.code_until_ms - 120 * 1000 - 40;
+    otp_look(&rq, service(), &now);
+    assert_int_equal(now.expires_in_s, 120);
+    assert_int_equal(now.resend_in_s, 60);
+    rq.now_ms = rq.guard.code_until_ms - 1;
+    otp_look(&rq, service(), &now);
+    assert_int_equal(now.expires_in_s, 1);
+}
+
 static void the_later_word_fills_gaps_only(void **state)
 {
     (void)state;
@@ -526,6 +541,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup(name, house_fresh)
     const struct CMUnitTest tests[] = {
         TEST(a_bot_that_needs_a_code_stops_at_otp_required),
+        TEST(no_second_is_shown_more_than_there_is_where_clocks_differ),
         TEST(the_later_word_fills_gaps_only),
         TEST(a_code_goes_to_the_mailbox_and_nowhere_else),
         TEST(persian_digits_and_spaces_between_are_understood),
