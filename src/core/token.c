@@ -223,3 +223,11 @@ int token_check(struct app *app, struct span token, enum token_role *role, char 
         post_use(app, &k, reply_time_ms(&replies[1]));
     return 1;
 }
+
+void token_owner(struct span token, char out[TOKEN_OWNER_LEN + 1])
+{
+    uint8_t digest[DIGEST_BYTES];
+
+    digest_sha256(token.s, token.len, digest);
+    rnd_base32(digest, TOKEN_OWNER_LEN, out);
+}

@@ -11,6 +11,7 @@ extern const char *const token_roles[TOKEN_ROLES]; /* "bot", "api", "site" */
 int token_role_parse(struct span name); /* -1: none */
 
 #define TOKEN_LEN 47                    /* "pgt_" and 43 characters of base64url: 256 random bits */
+#define TOKEN_OWNER_LEN 26              /* as long as a session's owner id */
 #define TOKEN_NAME_MAX 64               /* letters, digits, _ . - */
 
 /* ERR_STATE: the name is taken. ERR_INVALID: it is none. */
@@ -28,5 +29,7 @@ int token_revoke(struct app *app, const char *name, struct err *err);
 /* Whose token this is; constant work for any text. 1: *role and name are set; 0: none; -1. One round trip; the time of use is
  * written at most once a minute. */
 int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err);
+/* The owner id of the requests that its holder makes: Crockford base32, always the same for a token; opens nothing. */
+void token_owner(struct span token, char out[TOKEN_OWNER_LEN + 1]);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "core/keys.h"
+#include "base/rnd.h"
 #include "core/token.h"
 #include "tests/unit/jobhouse.h"
 
@@ -272,6 +273,21 @@ static void noting_the_use_brings_no_revoked_token_back(void **state)
     assert_redis("0", "DBSIZE");
 }
 
+static void its_holder_has_an_owner_id_of_their_own(void **state)
+{
+    char one[TOKEN_LEN + 1], other[TOKEN_LEN + 1], owner[TOKEN_OWNER_LEN + 1], again[TOKEN_OWNER_LEN + 1], another[TOKEN_OWNER_LEN + 1];
+
+    (void)state;
+    make(TOKEN_API, "one", one);
+    make(TOKEN_API, "other", other);
+    token_owner(span_of(one), owner);
+    token_owner(span_of(one), again);
+    token_owner(span_of(other), another);
+    assert_true(rnd_is_base32(owner, TOKEN_OWNER_LEN));
+    assert_string_equal(again, owner);
+    assert_string_not_equal(another, owner);
+}
+
 static void roles_are_known_by_name(void **state)
 {
     (void)state;
@@ -307,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup(tokens_are_listed_in_order_of_name, fresh),
         cmocka_unit_test_setup(the_time_of_use_is_written_at_most_once_a_minute, fresh),
         cmocka_unit_test_setup(noting_the_use_brings_no_revoked_token_back, fresh),
+        cmocka_unit_test_setup(its_holder_has_an_owner_id_of_their_own, fresh),
         cmocka_unit_test_setup(roles_are_known_by_name, fresh),
         cmocka_unit_test_setup(without_redis_nobody_is_let_in, fresh), /* the last: it takes Redis away */
     };
