@@ -25,7 +25,8 @@ static const struct trial trials[] = {
     { ALL, "requests", "LTRIM @events -100 -1" },
     { ALL, "requests", "LRANGE @events 0 -1" },
     { ALL, "codes", "RPUSH @mailbox check" },
-    { HOUSE, "codes", "LPOP @mailbox" },
+    { HOUSE | PUSH, "codes", "LPOP @mailbox" },
+    { PUSH | ADMIN, "codes", "LPUSH @mailbox check" },
     { BOT, "codes", "BLPOP @mailbox 1" },
     { HOUSE, "lists of requests", "LREM local_requests_list 0 @id" },
     { HOUSE, "lists of requests", "LPUSH @owner check" },
@@ -35,10 +36,13 @@ static const struct trial trials[] = {
     { WORKER | ADMIN | BOT | PUSH, "messages", "SUBSCRIBE @updates" },
     { WORKER | ADMIN | BOT | PUSH, "messages", "UNSUBSCRIBE @updates" },
     { HOUSE, "messages", "PUBLISH @notifications_task check" },
+    { PUSH, "messages", "SUBSCRIBE @notifications_task" },
+    { PUSH, "messages", "UNSUBSCRIBE @notifications_task" },
     { HOUSE, "messages", "PUBLISH @orders check" },
     { HOUSE, "jobs", "LREM @task_queue 0 @id" },
     { HOUSE, "jobs", "HSET @task_job type check" },
     { HOUSE, "jobs", "HGETALL @task_job" },
+    { HOUSE | PUSH, "jobs", "HMGET @job_seen status" },
     { HOUSE, "jobs", "LPUSH @queue check" },
     { HOUSE, "jobs", "LPOS @queue check" },
     { HOUSE, "jobs", "ZADD @priority 1 check" },
@@ -67,7 +71,8 @@ static const struct trial trials[] = {
     { WORKER | ADMIN, "schedules", "HDEL @schedule @id" },
     { WEB | ADMIN, "services", "HGETALL @closed" },
     { WEB | ADMIN, "tokens", "HGET @tokens @id" },
-    { WEB | ADMIN, "tokens", "HSET @token role check" },
+    { WEB | ADMIN | PUSH, "tokens", "HSET @token role check" },
+    { WEB | ADMIN | PUSH, "tokens", "HMGET @token role" },
     { ADMIN, "tokens", "HDEL @tokens @id" },
     { WEB | ADMIN, "administrators", "HGET @users @id" },
     { WEB | ADMIN, "administrators", "HDEL @users @id" },
@@ -98,7 +103,7 @@ struct place {
     struct key key;
     bool ours, used;
 };
-enum { PLACES_MAX = 48 };
+enum { PLACES_MAX = 56 };
 struct check {
     struct cli *cli;
     struct json_object *list;
@@ -176,6 +181,7 @@ static void name_places(struct check *c)
     put(c, "session_users", key_session_users(h), false);
     put(c, "ticket", key_ticket(h, id), true);
     put(c, "worker_seen", key_worker(h, id), false);
+    put(c, "job_seen", key_job(h, SPAN(JOB_QUEUE_DEFAULT), id), false);
     put(c, "limits_seen", key_queue(h, id, "limits"), false);
     put(c, "users", key_users(h), false);
     put(c, "admin_session", key_admin_session(h, id), true);

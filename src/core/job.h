@@ -34,6 +34,7 @@
 #include "core/keys.h"
 
 #define JOB_QUEUE_DEFAULT "task"
+#define JOB_ID_MAX 128 /* bytes, as long as ids in keys may be */
 #define JOB_LEASE_MS 15000
 #define JOB_RENEW_MS 5000
 #define JOB_DEATHS_MAX 3

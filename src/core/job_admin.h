@@ -29,6 +29,14 @@ void job_view_clear(struct job_view *view);
 /* As look, trying each of the queues. */
 int job_find(struct app *app, char *const queues[], size_t queue_count, const char *id, struct job_view *out, struct err *err);
 
+/* Whose it is, by its data alone; "": nobody's, and no request's. */
+struct job_owner {
+    char user_id[129];
+    char hash[HASH_SIZE]; /* the request that it works for */
+};
+/* The first of the queues that has it. 1, 0 or -1. One round trip. */
+int job_find_owner(struct app *app, char *const queues[], size_t queue_count, const char *id, struct job_owner *out, struct err *err);
+
 /* Why it is where it is and what will happen next: full English sentences, one a line. Knows pauses, limits, delays, leases,
  * missing workers. */
 int job_explain(struct app *app, const struct job_view *view, struct str *out, struct err *err);

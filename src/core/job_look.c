@@ -197,3 +197,26 @@ int job_find(struct app *app, char *const queues[], size_t queue_count, const ch
             return 1;
     return 0;
 }
+
+int job_find_owner(struct app *app, char *const queues[], size_t queue_count, const char *id, struct job_owner *out, struct err *err)
+{
+    const struct reply *replies;
+    size_t count;
+
+    *out = (struct job_owner){ .user_id = "" };
+    for (size_t i = 0; i < queue_count; i++) {
+        const struct key data = job_part_data(app, queues[i], id);
+        redis_queuef(job_part_redis(app), "HMGET %b status user_id request_hash", data.s, data.len);
+    }
+    replies = job_look_exchange(app, &count, err);
+    for (size_t i = 0; replies && i < queue_count; i++) {
+        struct span user = reply_text(&replies[i].item[1]), hash = reply_text(&replies[i].item[2]);
+        if (!reply_text(&replies[i].item[0]).s && !user.s && !hash.s)
+            continue;
+        snprintf(out->user_id, sizeof out->user_id, "%.*s", user.len < sizeof out->user_id ? (int)user.len : 0, user.s ? user.s : "");
+        if (keys_is_hash(hash))
+            memcpy(out->hash, hash.s, HASH_LEN);
+        return 1;
+    }
+    return replies ? 0 : -1;
+}

@@ -185,6 +185,24 @@ const struct job_type *job_types_at(const struct job_types *types, size_t i)
     return types->list[i];
 }
 
+char **job_types_queues(const struct job_types *types, size_t *count)
+{
+    static char usual[] = JOB_QUEUE_DEFAULT;
+    size_t most = types ? job_types_count(types) : 0, n = 0, k;
+    char **queues = xcalloc(most + 1, sizeof *queues);
+
+    queues[n++] = usual;
+    for (size_t i = 0; i < most; i++) {
+        char *queue = job_types_at(types, i)->queue;
+        for (k = 0; k < n && strcmp(queues[k], queue) != 0; k++)
+            ;
+        if (k == n)
+            queues[n++] = queue;
+    }
+    *count = n;
+    return queues;
+}
+
 /* --- the same job --- */
 
 /* The members' values as json-c writes them, so that white space makes no difference. Each is a line. A payload with numbers that

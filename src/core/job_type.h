@@ -78,6 +78,8 @@ void job_types_free(struct job_types *types);
 const struct job_type *job_types_find(const struct job_types *types, struct span name); /* NULL: none */
 size_t job_types_count(const struct job_types *types);
 const struct job_type *job_types_at(const struct job_types *types, size_t i); /* in order of name */
+/* Every queue that a type names, the default one first; without types (NULL) that alone. The names are borrowed; free() the array. */
+char **job_types_queues(const struct job_types *types, size_t *count);
 #define JOB_UNIQUE_SIZE (64 + 1 + 32 + 1)
 /* Where the type says when a job is the same as another, and *job has no unique key of its own, it gets one, which lies in key[]. */
 void job_type_set_unique(const struct job_type *type, struct job_new *job, char key[JOB_UNIQUE_SIZE]);

@@ -6,7 +6,6 @@
 #include "core/keys.h"
 #include "scripts.h"
 
-#define TOKEN_START "pgt_"
 #define TOKEN_BYTES 32
 #define USED_MS 60000 /* so exact is the time of use */
 

@@ -10,6 +10,7 @@ enum token_role { TOKEN_BOT, TOKEN_API, TOKEN_SITE, TOKEN_ROLES };
 extern const char *const token_roles[TOKEN_ROLES]; /* "bot", "api", "site" */
 int token_role_parse(struct span name); /* -1: none */
 
+#define TOKEN_START "pgt_"
 #define TOKEN_LEN 47                    /* "pgt_" and 43 characters of base64url: 256 random bits */
 #define TOKEN_OWNER_LEN 26              /* as long as a session's owner id */
 #define TOKEN_NAME_MAX 64               /* letters, digits, _ . - */

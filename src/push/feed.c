@@ -1,15 +1,20 @@
-/* feed.c: what happens to requests, told to the hub */
+/* feed.c: what happens, told to the hub */
 #include "push/feed.h"
 
+#include "base/json.h"
 #include "base/log.h"
 #include "core/keys.h"
-#include "push/views.h"
 #include "core/sub_loop.h"
+#include "push/views.h"
 
-enum { BATCH = 32, BATCHES = 3 /* at once; the other threads let viewers in */ };
+enum {
+    BATCH = 32, BATCHES = 3, /* at once; the other threads let viewers in */
+    MESSAGE_MAX = 16384      /* bytes of one that goes on as it came */
+};
 
 struct feed {
     struct pool *pool;
+    const struct house *house;
     struct hub *hub;
     struct sub *sub;
     struct sub_loop *carried; /* the subscription, by the loop */
@@ -17,7 +22,29 @@ struct feed {
     bool failed;                  /* a look did, since the last tick */
     struct topic *due, **due_end; /* looks to make, first come first served; each topic is held */
     size_t running;
+    size_t users;                 /* topics of users that are open */
+    int64_t told;                 /* messages that went on as they came */
 };
+
+/* --- kinds of topics --- */
+
+#define REQUESTS "local_request_updates:"
+
+static bool is_request(const struct topic *t)
+{
+    return strncmp(t->name, REQUESTS, sizeof REQUESTS - 1) == 0;
+}
+
+const char *feed_hash(const struct topic *t)
+{
+    return is_request(t) ? t->name + sizeof REQUESTS - 1 : "";
+}
+
+static bool is_user(const struct feed *f, const struct topic *t)
+{
+    const struct key users = key_notifications_user(f->house, SPAN(""));
+    return strncmp(t->name, users.s, users.len) == 0;
+}
 
 /* --- looking --- */
 
@@ -101,14 +128,14 @@ static void told(void *ctx)
 /* Languages of those who look, each once. */
 static void ask(const struct topic *t, struct views *v)
 {
-    snprintf(v->hash, sizeof v->hash, "%s", t->name);
+    snprintf(v->hash, sizeof v->hash, "%s", feed_hash(t));
     v->after = hub_seen(t);
     v->place = t->waits_in_queue;
     for (const struct viewer *w = t->first; w; w = w->next) {
         size_t i = 0;
         while (i < v->languages && v->language[i] != w->language)
             i++;
-        if (i == v->languages && i < VIEWS_LANGUAGES)
+        if (i == v->languages && i < VIEWS_LANGUAGES && w->language)
             v->language[v->languages++] = w->language;
     }
 }
@@ -123,13 +150,12 @@ static void start_batch(struct feed *f)
         if (!f->due)
             f->due_end = &f->due;
         t->due = false;
-        t->looking = t->viewers > 0;
-        if (!t->looking) {
-            hub_let_go(t);
-            continue;
-        }
         ask(t, &b->views[b->count]);
-        b->topic[b->count++] = t;
+        t->looking = b->views[b->count].languages > 0; /* somebody wants to see it */
+        if (t->looking)
+            b->topic[b->count++] = t;
+        else
+            hub_let_go(t);
     }
     if (b->count == 0) {
         free(b);
@@ -168,33 +194,78 @@ void feed_tick(struct feed *f)
 
 /* --- messages --- */
 
-static struct topic *topic_of(struct feed *f, struct span channel)
+/* For everybody: what is no user's, and tells of no task, which is somebody's. */
+static bool is_general(struct span payload)
 {
-    return channel.len < HASH_LEN ? NULL : hub_find(f->hub, (struct span){ channel.s + channel.len - HASH_LEN, HASH_LEN });
+    static const char *const names[] = { "type", "user_id" };
+    struct span value[ARRAY_LEN(names)];
+    if (raw_get_many(payload, names, value, ARRAY_LEN(names)) < 1)
+        return false;
+    return raw_is(value[0], "notification") && (!value[1].s || span_is(value[1], "null"));
+}
+
+/* Outsiders may publish anything: a viewer gets nothing that is no JSON object. */
+static struct event *event_of(struct feed *f, struct span channel, struct span payload)
+{
+    if (payload.len <= MESSAGE_MAX && payload.len > 0 && payload.s[0] == '{' && json_check(payload.s, payload.len, NULL) == 0)
+        return event_new(NULL, ++f->told, false, payload);
+    log_debug("A message of %zu bytes on %.*s is no JSON object of at most %d bytes: it is not passed on", payload.len, (int)channel.len,
+              channel.s, MESSAGE_MAX);
+    return NULL;
+}
+
+struct telling {
+    struct feed *feed;
+    struct event *event;
+};
+
+static void tell_user(void *ctx, struct topic *t)
+{
+    struct telling *told = ctx;
+    if (is_user(told->feed, t))
+        hub_publish(told->feed->hub, t, &told->event, 1);
+}
+
+static void pass_on(struct feed *f, struct topic *t, struct span channel, struct span payload)
+{
+    struct telling told = { f, t || is_general(payload) ? event_of(f, channel, payload) : NULL };
+    if (told.event && t)
+        hub_publish(f->hub, t, &told.event, 1);
+    else if (told.event)
+        hub_each(f->hub, tell_user, &told);
+    event_drop(told.event);
 }
 
 static void message(void *ctx, struct span channel, struct span payload)
 {
-    struct topic *t = topic_of(ctx, channel);
-    (void)payload;
-    if (t)
-        look(ctx, t);
+    struct feed *f = ctx;
+    struct topic *t = hub_find(f->hub, channel);
+    if (t && is_request(t)) {
+        look(f, t);
+        hub_poke(f->hub, t);
+    } else if (t || span_is(channel, f->house->notifications)) {
+        pass_on(f, t, channel, payload);
+    }
 }
 
 /* Whatever was said before this moment was not heard. */
 static void subscribed(void *ctx, struct span channel)
 {
-    struct topic *t = topic_of(ctx, channel);
+    struct feed *f = ctx;
+    struct topic *t = hub_find(f->hub, channel);
     if (!t)
         return;
     t->heard = true;
-    look(ctx, t);
+    if (is_request(t))
+        look(f, t);
+    hub_poke(f->hub, t);
 }
 
 struct feed *feed_new(uv_loop_t *loop, const struct house *house, struct pool *pool)
 {
     struct feed *f = xcalloc(1, sizeof *f);
     f->pool = pool;
+    f->house = house;
     f->due_end = &f->due;
     f->sub = sub_new(&house->main_url, "peygir-push-feed",
                      (struct sub_handler){ .message = message, .subscribed = subscribed, .ctx = f });
@@ -225,25 +296,36 @@ void feed_close(struct feed *f)
 
 /* --- topics --- */
 
+/* What is told to everybody is heard as long as a user listens. */
+static void hear_all(struct feed *f, bool hear)
+{
+    if (hear && f->users++ == 0)
+        sub_add(f->sub, f->house->notifications);
+    else if (!hear && --f->users == 0)
+        sub_remove(f->sub, f->house->notifications);
+}
+
 void feed_open(struct feed *f, struct topic *t)
 {
-    struct key channel = key_updates(span_of(t->name));
-    t->heard = sub_add(f->sub, channel.s);
-    if (t->heard)
+    if (is_user(f, t))
+        hear_all(f, true);
+    t->heard = sub_add(f->sub, t->name);
+    if (t->heard && is_request(t))
         look(f, t);
     sub_loop_drive(f->carried);
 }
 
 void feed_shut(struct feed *f, struct topic *t)
 {
-    struct key channel = key_updates(span_of(t->name));
+    if (is_user(f, t))
+        hear_all(f, false);
     t->heard = false;
-    sub_remove(f->sub, channel.s);
+    sub_remove(f->sub, t->name);
     sub_loop_drive(f->carried);
 }
 
 void feed_catch_up(struct feed *f, struct topic *t)
 {
-    if (t->heard)
+    if (t->heard && is_request(t))
         look(f, t);
 }

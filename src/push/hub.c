@@ -152,7 +152,7 @@ int64_t hub_seen(const struct topic *t)
 
 static void add_waiting(struct viewer *v, struct event *e)
 {
-    if (v->count == HUB_WAITING)
+    if (v->count == (v->keeps ? v->keeps : HUB_WAITING))
         drop_waiting(v);
     if (v->count == v->room) {
         v->room = v->room ? 2 * v->room : 2;
@@ -196,6 +196,13 @@ void hub_end(struct hub *h, struct topic *t)
     for (struct viewer *v = t->first; v; v = v->next)
         if (!v->over)
             hub_cut(h, v);
+}
+
+void hub_poke(struct hub *h, struct topic *t)
+{
+    for (struct viewer *v = t->first; v; v = v->next)
+        if (!v->language)
+            h->handler.wake(h->handler.ctx, v);
 }
 
 struct event *hub_take(struct viewer *v)

@@ -1,8 +1,8 @@
-/* hub.h: who looks at what, and what still has to be sent to whom. Topics have names; a viewer looks at one topic in one language. Knows
- * no protocol and no Redis; for one thread.
+/* hub.h: who looks at what, and what still has to be sent to whom. Topics have names; a viewer looks at one topic in one language, or, without
+ * a language, waits to be woken by what happens there. Knows no protocol and no Redis; for one thread.
  *
- * An event is shared by all who get it. A viewer gets each revision once, in order, and none twice. One who does not keep up with
- * HUB_WAITING of them gets the newest in place of all that wait. */
+ * An event is shared by all who get it. A viewer gets each revision once, in order, and none twice. One who does not keep up with as
+ * many as it keeps gets the newest in place of all that wait. */
 #ifndef PEYGIR_HUB_H
 #define PEYGIR_HUB_H
 
@@ -28,10 +28,11 @@ void event_drop(struct event *e); /* NULL is harmless */
 struct viewer {
     struct topic *topic;     /* NULL: looks at nothing (any more) */
     const void *language;
-    int64_t seen;            /* the newest revision that was offered; -1: none */
+    void *owner;             /* for whom it looks; the hub only hands it on */
+    int64_t seen;            /* the newest revision that was offered; -1: none; INT64_MAX: none is wanted */
     bool over;               /* nothing will be offered any more; what waits is still to be sent */
     struct event **waiting;  /* oldest first; NULL: none */
-    unsigned count, room;
+    unsigned count, room, keeps; /* keeps 0: HUB_WAITING */
     struct viewer *next, **back;
 };
 
@@ -78,6 +79,8 @@ void hub_publish(struct hub *h, struct topic *t, struct event *const events[], s
 /* Nothing follows, for one or for all: the topic is gone, or they may not see it any more; what waits is dropped. */
 void hub_cut(struct hub *h, struct viewer *v);
 void hub_end(struct hub *h, struct topic *t);
+/* Something has happened: wake those who wait for that. */
+void hub_poke(struct hub *h, struct topic *t);
 /* The next event to send, which the caller drops; NULL: none. */
 struct event *hub_take(struct viewer *v);
 

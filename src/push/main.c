@@ -1,4 +1,4 @@
-/* main.c: peygir-push, which serves everything that waits: streams of events about requests (contract 5.2) */
+/* main.c: peygir-push, which serves everything that waits: streams of events, WebSockets, and bots that wait for a code */
 #include "base/daemon.h"
 #include "base/log.h"
 #include "core/options.h"
@@ -10,8 +10,8 @@
 static const struct options_program program = {
     .name = "peygir-push",
     .bit = PROGRAM_PUSH,
-    .summary = "Tells visitors what happens to their requests as it happens (Server-Sent Events). It is started by spawn-fcgi or a systemd "
-               "socket, with the listening socket on descriptor 0.",
+    .summary = "Serves everything that waits: tells visitors what happens to their requests as it happens (Server-Sent Events and WebSockets), and "
+               "bots the code that they wait for. It is started by spawn-fcgi or a systemd socket, with the listening socket on descriptor 0.",
 };
 
 /* One sentence, and the exit status. */
@@ -26,7 +26,7 @@ static int open_and_run(const struct settings *settings)
     struct house house;
     struct err err = ERR_INIT;
     if (push_check(LISTEN_FD, &err) < 0 ||
-        house_open(&house, settings, HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_SECRET, program.name, COMMAND_MS, &err) < 0)
+        house_open(&house, settings, HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_SECRET | HOUSE_JOB_TYPES, program.name, COMMAND_MS, &err) < 0)
         return failed(&err);
     int status = push_run(&house, LISTEN_FD, &err) < 0 ? failed(&err) : 0;
     house_close(&house);

@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "push/stream.h"
+#include "push/peer.h"
+#include "push/door.h"
+#include "push/rights.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +34,7 @@ static void lws_says(int level, const char *line)
     log_debug("libwebsockets: %s", last_word);
 }
 
-static const struct lws_protocols protocols[] = { { .name = "http", .callback = stream_callback }, { .name = NULL } };
+static const struct lws_protocols protocols[] = { { .name = "http", .callback = door_callback }, { .name = NULL } };
 
 static unsigned descriptors(void)
 {
@@ -47,7 +49,8 @@ static int open_lws(struct push *p, struct err *err)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER, /* sockets are accepted here and handed over */
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN | LWS_SERVER_OPTION_DISABLE_IPV6,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN | LWS_SERVER_OPTION_DISABLE_IPV6 |
+                   LWS_SERVER_OPTION_VALIDATE_UTF8,
         .foreign_loops = loops,
         .pcontext = &p->lws, /* NULL again when it is destroyed */
         .gid = (gid_t)-1,
@@ -120,7 +123,7 @@ static void on_parting(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    stream_part(poll->data);
+    peer_part(poll->data);
 }
 
 static void listen_on(struct push *p)
@@ -145,8 +148,8 @@ static void each_second(uv_timer_t *timer)
         return;
     }
     feed_tick(p->feed);
-    stream_ping(p);
-    stream_check(p);
+    peer_ping(p);
+    rights_check(p);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -183,7 +186,7 @@ static int start(struct push *p, int listener, struct err *err)
     if (open_lws(p, err) < 0)
         return -1;
     p->pool = pool_new(&p->loop, p->house);
-    p->hub = hub_new((struct hub_handler){ .wake = stream_wake, .opened = opened, .closed = closed, .ctx = p });
+    p->hub = hub_new((struct hub_handler){ .wake = peer_viewer, .opened = opened, .closed = closed, .ctx = p });
     p->feed = feed_new(&p->loop, p->house, p->pool);
     feed_use(p->feed, p->hub);
     uv_signal_init(&p->loop, &p->on_term);

@@ -6,8 +6,8 @@
 #include "push/feed.h"
 #include "push/hub.h"
 
+struct peer;
 struct lws_context;
-struct stream;
 
 struct push {
     uv_loop_t loop;
@@ -17,14 +17,14 @@ struct push {
     struct feed *feed;
     struct lws_context *lws;
     uv_poll_t listener;
-    int partings;                  /* an epoll of all open streams: those whose peer has gone are ready */
+    int partings;                  /* an epoll of connections from which only the end is to come: those whose peer has gone are ready */
     uv_poll_t on_parting;
     uv_signal_t on_term, on_int;
     uv_timer_t second;             /* pings, failed looks; while stopping: is all at rest? */
     bool stopping;
     bool checking;                 /* a round of looks at rights is under way */
     int64_t checked_ms;
-    struct stream *first, **last;  /* open streams, the one that was pinged longest ago first */
+    struct peer *first, **last;    /* open connections, the one that was pinged longest ago first */
     struct str out;                /* what is being written, behind the room that libwebsockets wants */
 };
 

@@ -7,19 +7,60 @@
 static const struct {
     int status;
     const char *reason, *text; /* a catalogue key */
+    const char *header;        /* a further line of the head */
     int retry_after_s;         /* 0: none is said */
 } refusals[REFUSALS] = {
-    [REFUSE_NOT_FOUND] = { 404, "Not Found", "http.not_found.text", 0 },
-    [REFUSE_METHOD] = { 405, "Method Not Allowed", "http.method.text", 0 },
-    [REFUSE_TOO_MANY] = { 429, "Too Many Requests", "limit.wait", 0 },
-    [REFUSE_AWAY] = { 503, "Service Unavailable", "http.away.text", 5 },
-    [REFUSE_FULL] = { 503, "Service Unavailable", "http.full.text", 30 },
-    [REFUSE_INTERNAL] = { 500, "Internal Server Error", "http.internal.text", 0 },
+    [REFUSE_UNAUTHORIZED] = { 401, "Unauthorized", "http.unauthorized.text", "WWW-Authenticate: Bearer\r\n", 0 },
+    [REFUSE_FORBIDDEN] = { 403, "Forbidden", "json.token_role", "", 0 },
+    [REFUSE_SIGN_IN] = { 403, "Forbidden", "account.needed", "", 0 },
+    [REFUSE_ORIGIN] = { 403, "Forbidden", "live.origin", "", 0 },
+    [REFUSE_NOT_FOUND] = { 404, "Not Found", "http.not_found.text", "", 0 },
+    [REFUSE_METHOD] = { 405, "Method Not Allowed", "http.method.text", "Allow: GET\r\n", 0 },
+    [REFUSE_CONFLICT] = { 409, "Conflict", "http.conflict.text", "", 0 },
+    [REFUSE_WAIT] = { 422, "Unprocessable Content", "live.wait", "", 0 },
+    [REFUSE_TOPICS] = { 429, "Too Many Requests", "live.topics", "", 0 },
+    [REFUSE_UPGRADE] = { 426, "Upgrade Required", "live.upgrade", "Upgrade: websocket\r\n", 0 },
+    [REFUSE_TOO_MANY] = { 429, "Too Many Requests", "limit.wait", "", 0 },
+    [REFUSE_AWAY] = { 503, "Service Unavailable", "http.away.text", "", 5 },
+    [REFUSE_FULL] = { 503, "Service Unavailable", "http.full.text", "", 30 },
+    [REFUSE_INTERNAL] = { 500, "Internal Server Error", "http.internal.text", "", 0 },
 };
 
 enum refusal refusal_of(const struct err *err)
 {
-    return err->kind == ERR_AWAY ? REFUSE_AWAY : err->kind == ERR_FULL ? REFUSE_FULL : REFUSE_INTERNAL;
+    switch (err->kind) {
+    case ERR_AWAY:
+        return REFUSE_AWAY;
+    case ERR_FULL:
+        return REFUSE_FULL;
+    case ERR_NOT_FOUND:
+        return REFUSE_NOT_FOUND;
+    case ERR_FINAL:
+    case ERR_STALE:
+        return REFUSE_CONFLICT;
+    default:
+        return REFUSE_INTERNAL;
+    }
+}
+
+enum refusal refusal_of_answer(const struct admit *a)
+{
+    static const enum refusal of[] = {
+        [ADMIT_YES] = REFUSE_INTERNAL,         [ADMIT_NOT_FOUND] = REFUSE_NOT_FOUND, [ADMIT_TOO_OFTEN] = REFUSE_TOO_MANY,
+        [ADMIT_SIGN_IN] = REFUSE_SIGN_IN,      [ADMIT_NO_TOKEN] = REFUSE_UNAUTHORIZED,
+        [ADMIT_WRONG_ROLE] = REFUSE_FORBIDDEN,
+    };
+    return a->answer == ADMIT_NOBODY_KNOWS ? refusal_of(&a->views.err) : of[a->answer];
+}
+
+int refusal_status(enum refusal why)
+{
+    return refusals[why].status;
+}
+
+static int retry_after_s(enum refusal why, const struct limit_verdict *verdict)
+{
+    return verdict ? limit_wait_s(verdict) : refusals[why].retry_after_s;
 }
 
 /* As web says it of its own limits (draft-ietf-httpapi-ratelimit-headers). */
@@ -31,40 +72,39 @@ static void add_limit(struct str *out, const struct limit_verdict *v)
     str_addf(out, "RateLimit: \"%s\";r=%lld;t=%d\r\n", name, (long long)v->left, limit_wait_s(v));
 }
 
-static void add_detail(struct str *out, enum refusal why, const struct locale *locale, int retry_s)
+void refusal_add_detail(struct str *out, enum refusal why, const struct locale *locale, const struct limit_verdict *verdict)
 {
-    struct str words = STR_INIT, time = STR_INIT;
+    struct str time = STR_INIT;
     str_reset(&time);
-    locale_add_duration(locale, &time, retry_s);
-    locale_add(locale, &words, refusals[why].text, LOCALE_PARAMS("time", time.s));
-    str_add_json(out, words.s, words.len);
-    str_free(&words);
+    locale_add_duration(locale, &time, retry_after_s(why, verdict));
+    locale_add(locale, out, refusals[why].text, LOCALE_PARAMS("time", time.s));
     str_free(&time);
 }
 
-static void add_body(struct str *out, enum refusal why, const struct locale *locale, struct span path, int retry_s)
+static void add_body(struct str *out, enum refusal why, const struct locale *locale, struct span path, const struct limit_verdict *verdict)
 {
-    struct str mended = STR_INIT;
+    struct str mended = STR_INIT, words = STR_INIT;
     str_reset(&mended);
     utf8_add_mended(&mended, path.s, path.len);
     str_addf(out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", refusals[why].reason, refusals[why].status);
-    add_detail(out, why, locale, retry_s);
+    refusal_add_detail(&words, why, locale, verdict);
+    str_add_json(out, words.s, words.len);
     str_adds(out, ",\"instance\":");
     str_add_json(out, mended.s, mended.len);
     str_addc(out, '}');
     str_free(&mended);
+    str_free(&words);
 }
 
 void refusal_add(struct str *out, enum refusal why, const struct locale *locale, struct span path, const struct limit_verdict *verdict)
 {
-    int retry_s = verdict ? limit_wait_s(verdict) : refusals[why].retry_after_s;
+    int retry_s = retry_after_s(why, verdict);
     struct str body = STR_INIT;
-    add_body(&body, why, locale, path, retry_s);
+    add_body(&body, why, locale, path, verdict);
     str_addf(out, "HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Language: %s\r\n", refusals[why].status,
              refusals[why].reason, locale_code(locale));
     str_adds(out, SSE_DATA_HEADERS);
-    if (why == REFUSE_METHOD)
-        str_adds(out, "Allow: GET\r\n");
+    str_adds(out, refusals[why].header);
     if (retry_s > 0)
         str_addf(out, "Retry-After: %d\r\n", retry_s);
     if (verdict)

@@ -125,25 +125,6 @@ enum problem api_jobs_create(struct exchange *x)
 
 /* --- looking --- */
 
-/* Every queue that a job type names, the default one first. The names are borrowed; free(). */
-static char **known_queues(const struct job_types *types, size_t *count)
-{
-    static char usual[] = JOB_QUEUE_DEFAULT;
-    char **queues = xcalloc(job_types_count(types) + 1, sizeof *queues);
-    size_t n = 0, k;
-
-    queues[n++] = usual;
-    for (size_t i = 0; i < job_types_count(types); i++) {
-        char *queue = job_types_at(types, i)->queue;
-        for (k = 0; k < n && strcmp(queues[k], queue) != 0; k++)
-            ;
-        if (k == n)
-            queues[n++] = queue;
-    }
-    *count = n;
-    return queues;
-}
-
 /* In the queue that ?queue= names, else in any that is known. */
 static enum problem find(struct exchange *x, struct job_view *view)
 {
@@ -158,7 +139,7 @@ static enum problem find(struct exchange *x, struct job_view *view)
     if (queue) {
         found = options_queue_name(asked) ? job_look(app, queue, id, view, &x->err) : 0;
     } else {
-        queues = known_queues(app->house->job_types, &count);
+        queues = job_types_queues(app->house->job_types, &count);
         found = job_find(app, queues, count, id, view, &x->err);
         free(queues);
     }

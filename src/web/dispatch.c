@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "core/job.h"
 #include "core/locale.h"
 #include "core/options.h"
 #include "web/admin.h"
@@ -24,8 +25,6 @@
 #include "web/visitor.h"
 
 #include <strings.h>
-
-#define JOB_ID_MAX 128
 
 static bool is_api(const struct exchange *x)
 {

@@ -103,8 +103,8 @@ describe('a program that was taken over', () => {
     ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:users'], ['HGETALL', 'peygir:admin_session:x'], ['HGETALL', 'peygir:tokens'], ['HGETALL', 'peygir:token:x'], ['GET', 'peygir:limit:read:x'],
     ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
 
-  test('as push it reaches no job, no token and no administrator, and tells nobody but who looks at a request', () => refuses(peygir, 'push', [
-    ['SCAN', '0'], ['LPUSH', 'peygir:task:queue', 'x'], ['HGETALL', 'peygir:task:data:x'], ['HGETALL', 'peygir:tokens'], ['GET', 'peygir:ticket:x'], ['HGET', 'peygir:users', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:notifications', 'x'],
+  test('as push it changes no job, makes no token, reaches no administrator, and tells nobody but who looks at a request', () => refuses(peygir, 'push', [
+    ['SCAN', '0'], ['LPUSH', 'peygir:task:queue', 'x'], ['HSET', 'peygir:task:data:x', 'y', 'z'], ['HGETALL', 'peygir:tokens'], ['HSET', 'peygir:tokens', 'x', 'y'], ['GET', 'peygir:ticket:x'], ['HGET', 'peygir:users', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:notifications', 'x'],
     ['SUBSCRIBE', 'other'], ['LRANGE', 'local_requests_list', '0', '-1'], ['GET', 'peygir:schedule']]));
 
   test('as bot it reaches requests alone', () => refuses(peygir, 'bot', [

@@ -25,14 +25,47 @@ static struct session stored(bool owner)
     return s;
 }
 
+static struct admit entered(struct asker asker, struct admit a)
+{
+    a.asker = &asker;
+    a.views.languages = 1;
+    a.views.place = true;
+    a.views.language[0] = locales_default(house_app()->house->locales);
+    admit_enter(house_app(), &a);
+    a.asker = NULL;
+    return a;
+}
+
 static struct admit asked(struct span hash, const char *cookie, int64_t after)
 {
-    struct admit a = { .views = { .after = after, .languages = 1, .place = true } };
+    struct admit a = { .views = { .after = after } };
     memcpy(a.views.hash, hash.s, HASH_LEN);
-    a.views.language[0] = locales_default(house_app()->house->locales);
-    a.cookie = cookie ? xstrdup(cookie) : NULL;
-    admit_enter(house_app(), &a);
-    return a;
+    return entered((struct asker){ .cookie = (char *)cookie }, a);
+}
+
+static struct admit asked_by_program(struct span hash, const char *token)
+{
+    struct admit a = { .views = { .after = VIEWS_PRESENT } };
+    memcpy(a.views.hash, hash.s, HASH_LEN);
+    return entered((struct asker){ .bearer = (char *)token, .cookie = (char *)"not looked at" }, a);
+}
+
+static struct admit asked_for_task(const char *id, const char *cookie)
+{
+    struct admit a = { .what = ADMIT_TASK };
+    snprintf(a.task, sizeof a.task, "%s", id);
+    return entered((struct asker){ .cookie = (char *)cookie }, a);
+}
+
+static struct admit asked_for_notifications(const char *cookie)
+{
+    return entered((struct asker){ .cookie = (char *)cookie }, (struct admit){ .what = ADMIT_NOTIFICATIONS });
+}
+
+static void signed_in(const char *user, char token[SESSION_TOKEN_LEN + 1])
+{
+    char ticket[SESSION_TICKET_LEN + 1];
+    assert_int_equal(session_create(house_app(), &(struct session_new){ .user_id = span_of(user) }, token, ticket, &err), 0);
 }
 
 static struct admitted admitted_as(const struct session *s, struct span hash)
@@ -50,7 +83,7 @@ static void the_owner_is_admitted_and_is_told_the_present_state(void **state)
     struct session s = stored(true);
     struct admit a = asked(h, s.token, VIEWS_PRESENT);
     (void)state;
-    assert_true(a.may);
+    assert_int_equal(a.answer, ADMIT_YES);
     assert_string_equal(a.token, s.token);
     assert_int_equal(a.views.count, 1);
     assert_int_equal(a.views.event[0]->revision, 2);
@@ -61,7 +94,7 @@ static void the_owner_is_admitted_and_is_told_the_present_state(void **state)
     assert_int_equal(a.views.event[0]->revision, 1);
     admit_clear(&a);
     a = asked(h, s.token, 2);
-    assert_true(a.may);
+    assert_int_equal(a.answer, ADMIT_YES);
     assert_int_equal(a.views.count, 0);
     admit_clear(&a);
 }
@@ -76,9 +109,7 @@ static void nobody_else_is_told_anything(void **state)
     const char *const cookies[] = { other.token, cookie, NULL, "", "0000000000000000000000000000000000000000000000000000000000000000" };
     for (size_t i = 0; i < ARRAY_LEN(cookies); i++) {
         struct admit a = asked(h, cookies[i], VIEWS_PRESENT);
-        assert_false(a.may);
-        assert_false(a.too_often);
-        assert_true(a.views.found >= 0);
+        assert_int_equal(a.answer, ADMIT_NOT_FOUND);
         assert_int_equal(a.views.count, 0);
         admit_clear(&a);
     }
@@ -96,7 +127,7 @@ static void what_a_bot_wrote_past_the_guard_is_recorded_first(void **state)
     raw_set(&text, rq.doc.text, &changed, 1);
     free(house_cli("SET", key_document(h).s, text.s, "KEEPTTL", NULL));
     struct admit a = asked(h, s.token, 2);
-    assert_true(a.may);
+    assert_int_equal(a.answer, ADMIT_YES);
     assert_int_equal(a.views.count, 1);
     assert_int_equal(a.views.event[0]->revision, 3);
     assert_non_null(memmem(a.views.event[0]->text, a.views.event[0]->len, "\"progress\":44", 13));
@@ -112,10 +143,89 @@ static void more_than_sixty_a_minute_is_too_often(void **state)
     (void)state;
     for (int i = 0; i <= limits[LIMIT_STREAM].burst; i++) {
         struct admit a = asked(h, s.token, VIEWS_PRESENT);
-        assert_int_equal(a.may, i < limits[LIMIT_STREAM].burst);
-        assert_int_equal(a.too_often, !a.may);
+        assert_int_equal(a.answer, i < limits[LIMIT_STREAM].burst ? ADMIT_YES : ADMIT_TOO_OFTEN);
         admit_clear(&a);
     }
+}
+
+static void an_api_client_sees_what_its_token_made_and_nothing_else(void **state)
+{
+    char hash[HASH_SIZE], foreign_hash[HASH_SIZE], token[TOKEN_LEN + 1], other[TOKEN_LEN + 1], bot[TOKEN_LEN + 1], owner[TOKEN_OWNER_LEN + 1];
+    struct span h = house_processing("k", hash), foreign = house_processing("l", foreign_hash);
+    (void)state;
+    assert_int_equal(token_create(house_app(), TOKEN_API, "one", token, &err), 0);
+    assert_int_equal(token_create(house_app(), TOKEN_API, "other", other, &err), 0);
+    assert_int_equal(token_create(house_app(), TOKEN_BOT, "bot", bot, &err), 0);
+    token_owner(span_of(token), owner);
+    free(house_cli("HSET", key_guard(h).s, "owner", owner, NULL));
+    const struct {
+        struct span hash;
+        const char *token;
+        enum admit_answer answer;
+    } rows[] = { { h, token, ADMIT_YES },          { h, other, ADMIT_NOT_FOUND },  { foreign, token, ADMIT_NOT_FOUND },
+                 { h, bot, ADMIT_WRONG_ROLE },     { h, "pgt_", ADMIT_NO_TOKEN } };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct admit a = asked_by_program(rows[i].hash, rows[i].token);
+        assert_int_equal(a.answer, rows[i].answer);
+        assert_int_equal(a.views.count, rows[i].answer == ADMIT_YES);
+        admit_clear(&a);
+    }
+    struct admitted list[] = { { .ended = true }, { .ended = true } };
+    memcpy(list[0].token, token, sizeof token);
+    memcpy(list[0].hash, hash, sizeof hash);
+    list[1] = list[0];
+    memcpy(list[1].token, other, sizeof other);
+    assert_int_equal(admit_again(house_app(), list, 2, &err), 0);
+    assert_false(list[0].ended);
+    assert_true(list[1].ended);
+    assert_int_equal(token_revoke(house_app(), "one", &err), 1);
+    assert_int_equal(admit_again(house_app(), list, 1, &err), 0);
+    assert_true(list[0].ended);
+}
+
+static void a_task_is_for_its_user_and_for_whoever_made_its_request(void **state)
+{
+    char hash[HASH_SIZE], leg[HASH_SIZE + 8], sara[SESSION_TOKEN_LEN + 1], ali[SESSION_TOKEN_LEN + 1];
+    struct session mine = stored(true), other = stored(false);
+    house_processing("k", hash);
+    (void)state;
+    signed_in("sara", sara);
+    signed_in("ali", ali);
+    snprintf(leg, sizeof leg, "%s.1", hash);
+    free(house_cli("HSET", "peygir:task:data:job-1", "status", "pending", "user_id", "sara", NULL));
+    free(house_cli("HSET", "peygir:task:data:job-2", "status", "pending", "request_hash", hash, NULL));
+    free(house_cli("HSET", "peygir:task:data:job-3", "status", "pending", NULL));
+    const struct {
+        const char *id, *cookie;
+        enum admit_answer answer;
+    } rows[] = { { "job-1", sara, ADMIT_YES },       { "job-1", ali, ADMIT_NOT_FOUND },         { "job-1", mine.token, ADMIT_NOT_FOUND },
+                 { "job-2", mine.token, ADMIT_YES }, { "job-2", other.token, ADMIT_NOT_FOUND }, { "job-3", sara, ADMIT_NOT_FOUND },
+                 { hash, mine.token, ADMIT_YES },    { leg, mine.token, ADMIT_YES },            { leg, sara, ADMIT_NOT_FOUND },
+                 { "job-4", sara, ADMIT_NOT_FOUND }, { "job-1", NULL, ADMIT_NOT_FOUND } };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_int_equal(asked_for_task(rows[i].id, rows[i].cookie).answer, rows[i].answer);
+    assert_string_equal(asked_for_task(leg, mine.token).hash, hash);
+    assert_string_equal(asked_for_task("job-1", sara).hash, "");
+}
+
+static void notifications_are_for_whoever_has_signed_in(void **state)
+{
+    char sara[SESSION_TOKEN_LEN + 1];
+    struct session visitor = stored(true);
+    (void)state;
+    signed_in("sara", sara);
+    struct admit a = asked_for_notifications(sara);
+    assert_int_equal(a.answer, ADMIT_YES);
+    assert_string_equal(a.user_id, "sara");
+    assert_int_equal(asked_for_notifications(visitor.token).answer, ADMIT_SIGN_IN);
+    assert_int_equal(asked_for_notifications(NULL).answer, ADMIT_SIGN_IN);
+    struct admitted list[] = { { .ended = true } };
+    memcpy(list[0].token, sara, sizeof sara);
+    assert_int_equal(admit_again(house_app(), list, 1, &err), 0);
+    assert_false(list[0].ended);
+    assert_int_equal(session_revoke(house_app(), span_of(sara), &err), 1);
+    assert_int_equal(admit_again(house_app(), list, 1, &err), 0);
+    assert_true(list[0].ended);
 }
 
 static void a_look_in_a_row_finds_each_whose_session_or_request_is_gone(void **state)
@@ -142,6 +252,9 @@ int main(void)
         cmocka_unit_test_setup(nobody_else_is_told_anything, house_fresh),
         cmocka_unit_test_setup(what_a_bot_wrote_past_the_guard_is_recorded_first, house_fresh),
         cmocka_unit_test_setup(more_than_sixty_a_minute_is_too_often, house_fresh),
+        cmocka_unit_test_setup(an_api_client_sees_what_its_token_made_and_nothing_else, house_fresh),
+        cmocka_unit_test_setup(a_task_is_for_its_user_and_for_whoever_made_its_request, house_fresh),
+        cmocka_unit_test_setup(notifications_are_for_whoever_has_signed_in, house_fresh),
         cmocka_unit_test_setup(a_look_in_a_row_finds_each_whose_session_or_request_is_gone, house_fresh),
     };
     return cmocka_run_group_tests(tests, house_setup, house_teardown);
