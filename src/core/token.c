@@ -193,23 +193,33 @@ static void post_use(struct app *app, const struct key *token, int64_t now_ms)
     redis_post_script(main_redis(app), &script_token_use, 1, &key, 1, &now);
 }
 
-/* The digest is what is looked for, so that no comparison takes longer the more of a token is right. A text of another length
- * costs the same and is looked for likewise. */
-int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err)
+/* Zeros stand in for a text of another length: it costs the same, and nobody can make them a token. */
+static struct key key_of(const struct app *app, struct span token)
 {
     static const char none[TOKEN_LEN + 1];
     char hex[DIGEST_HEX_SIZE];
-    const struct reply *replies;
-    struct span named;
-    struct key k;
-    size_t count;
-    int found;
 
     digest_sha256_hex(token.len == TOKEN_LEN ? token.s : none, TOKEN_LEN, hex);
-    k = key_token(app->house, span_of(hex));
+    return key_token(app->house, span_of(hex));
+}
+
+/* The digest is what is looked for, so that no comparison takes longer the more of a token is right. */
+void token_queue(struct app *app, struct span token)
+{
+    const struct key k = key_of(app, token);
+
     redis_queuef(main_redis(app), "HMGET %b name role last_used", k.s, k.len);
-    redis_queuef(app->redis, "TIME");
-    if (redis_exchange(app->redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[0], err) < 0)
+}
+
+int token_take(struct app *app, struct span token, const struct reply replies[TOKEN_REPLIES], enum token_role *role,
+               char name[TOKEN_NAME_MAX + 1], struct err *err)
+{
+    const int64_t now_ms = house_now_ms(app->house);
+    struct span named;
+    struct key k;
+    int found;
+
+    if (redis_reply_ok(&replies[0], err) < 0)
         return -1;
     named = replies[0].count == 3 ? reply_text(&replies[0].item[0]) : (struct span){ NULL, 0 };
     found = named.s ? token_role_parse(reply_text(&replies[0].item[1])) : -1;
@@ -218,9 +228,22 @@ int token_check(struct app *app, struct span token, enum token_role *role, char 
     *role = (enum token_role)found;
     memcpy(name, named.s, named.len);
     name[named.len] = '\0';
-    if (reply_time_ms(&replies[1]) - reply_int(&replies[0].item[2], 0) >= USED_MS)
-        post_use(app, &k, reply_time_ms(&replies[1]));
+    if (now_ms - reply_int(&replies[0].item[2], 0) >= USED_MS) {
+        k = key_of(app, token);
+        post_use(app, &k, now_ms);
+    }
     return 1;
+}
+
+int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err)
+{
+    const struct reply *replies;
+    size_t count;
+
+    token_queue(app, token);
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    return token_take(app, token, replies + count - TOKEN_REPLIES, role, name, err);
 }
 
 void token_owner(struct span token, char out[TOKEN_OWNER_LEN + 1])

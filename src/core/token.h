@@ -27,8 +27,13 @@ int token_each(struct app *app, void (*fn)(void *ctx, const struct token_view *t
 /* 1; 0: there is none of that name; -1. */
 int token_revoke(struct app *app, const char *name, struct err *err);
 
-/* Whose token this is; constant work for any text. 1: *role and name are set; 0: none; -1. One round trip; the time of use is
- * written at most once a minute. */
+/* Whose token this is; constant work for any text. One command of the caller's exchange on app->redis, in the main database: queue,
+ * exchange, take. token_take: 1: *role and name are set; 0: none; -1. The time of use is written at most once a minute. */
+#define TOKEN_REPLIES 1
+void token_queue(struct app *app, struct span token);
+int token_take(struct app *app, struct span token, const struct reply replies[TOKEN_REPLIES], enum token_role *role,
+               char name[TOKEN_NAME_MAX + 1], struct err *err);
+/* Queue, exchange and take. */
 int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err);
 /* The owner id of the requests that its holder makes: Crockford base32, always the same for a token; opens nothing. */
 void token_owner(struct span token, char out[TOKEN_OWNER_LEN + 1]);

@@ -147,6 +147,36 @@ static void any_text_costs_one_round_trip(void **state)
     assert_int_equal(redis_round_trips(app.redis), before + 3);
 }
 
+static void several_are_known_by_one_round_trip_and_their_use_is_noted(void **state)
+{
+    enum { TOKENS = 3 };
+    char token[TOKENS][TOKEN_LEN + 1], name[TOKEN_NAME_MAX + 1];
+    const struct reply *replies;
+    enum token_role role;
+    uint64_t before;
+    size_t count;
+
+    (void)state;
+    make(TOKEN_API, "first", token[0]);
+    make(TOKEN_SITE, "second", token[1]);
+    snprintf(token[2], sizeof token[2], "pgt_%043d", 0);
+    before = redis_round_trips(app.redis);
+    for (size_t i = 0; i < TOKENS; i++)
+        token_queue(&app, span_of(token[i]));
+    assert_int_equal(redis_exchange(app.redis, &replies, &count, &err), 0);
+    assert_int_equal(count, TOKENS * TOKEN_REPLIES);
+    assert_int_equal(token_take(&app, span_of(token[0]), replies, &role, name, &err), 1);
+    assert_int_equal(role, TOKEN_API);
+    assert_int_equal(token_take(&app, span_of(token[1]), replies + TOKEN_REPLIES, &role, name, &err), 1);
+    assert_int_equal(role, TOKEN_SITE);
+    assert_int_equal(token_take(&app, span_of(token[2]), replies + 2 * TOKEN_REPLIES, &role, name, &err), 0);
+    assert_int_equal(redis_round_trips(app.redis), before + 1);
+    redis_flush(app.redis);
+    assert_int_equal(check(SPAN("none")), 0); /* what was posted has arrived */
+    assert_redis("2", "EVAL", "local n = 0 for _, k in ipairs(redis.call('KEYS', 'peygir:token:*')) do "
+                              "n = n + redis.call('HEXISTS', k, 'last_used') end return n", "0");
+}
+
 static void a_name_is_taken_once(void **state)
 {
     char first[TOKEN_LEN + 1], second[TOKEN_LEN + 1];
@@ -317,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_token_is_told_so, fresh),
         cmocka_unit_test_setup(what_stands_in_for_a_text_of_another_length_opens_nothing, fresh),
         cmocka_unit_test_setup(any_text_costs_one_round_trip, fresh),
+        cmocka_unit_test_setup(several_are_known_by_one_round_trip_and_their_use_is_noted, fresh),
         cmocka_unit_test_setup(a_name_is_taken_once, fresh),
         cmocka_unit_test_setup(a_name_that_is_none_is_refused, fresh),
         cmocka_unit_test_setup(a_revoked_token_is_forgotten_and_its_name_is_free, fresh),
