@@ -2,7 +2,7 @@
  * holds `burst` things and lets one go every period/count (generic cell rate algorithm, ITU-T I.371; one number a bucket, which
  * expires by itself). PEYGIR_LIMIT_FACTOR multiplies count and burst; 0 switches all of them off.
  *
- * Who is counted is never readable in a key: sessions by the digest of their cookie, all else as an HMAC under the first key of
+ * Who is counted is never readable in a key: sessions by the digest of their cookie, API clients by that of their token, all else as an HMAC under the first key of
  * PEYGIR_SECRET_FILE. The house must have been opened with HOUSE_SECRET. */
 #ifndef PEYGIR_LIMIT_H
 #define PEYGIR_LIMIT_H

@@ -1,9 +1,9 @@
 /* dispatch.c: the one dispatcher. It runs the checks that a route demands, in this order, and then the route's
  * function:
  *
- *   from here? (only /api/internal) -> find the route -> a program's token -> not too much waiting? -> who asks, the
- *   request, and is it too often? (one round trip for all three) -> read the body -> a newcomer's cookie -> signed in?
- *   -> is it theirs? -> an administrator? -> from a page of ours? -> CSRF -> is the service open? -> function
+ *   from here? (only /api/internal) -> find the route -> not too much waiting? -> who asks or which program, the request,
+ *   and is it too often? (one round trip for all three) -> read the body -> a newcomer's cookie -> signed in? -> is it
+ *   theirs? -> an administrator? -> from a page of ours? -> CSRF -> is the service open? -> function
  *
  * Whatever says no ends in the same place: the error page, or problem+json. Of the requests that a thread is handed at
  * once, those that only look (ROUTE_LOOKS) share the one round trip; then the others follow, one after the other. */
@@ -49,6 +49,16 @@ static enum problem is_from_here(struct exchange *x)
     return !is_internal(x) || address_in_list(list, x->param[PARAM_REMOTE_ADDR]) ? PROBLEM_NONE : PROBLEM_NOT_FOUND;
 }
 
+/* What follows "Bearer" (RFC 6750 2.1), perhaps nothing; absent: another scheme, or none. */
+static struct span bearer(struct span all)
+{
+    const size_t word = sizeof "Bearer" - 1;
+
+    if (all.len < word || strncasecmp(all.s, "Bearer", word) != 0 || (all.len > word && all.s[word] != ' '))
+        return (struct span){ NULL, 0 };
+    return all.len > word ? (struct span){ all.s + word + 1, all.len - word - 1 } : SPAN("");
+}
+
 static enum problem find_route(struct exchange *x)
 {
     struct route_names names;
@@ -57,6 +67,8 @@ static enum problem find_route(struct exchange *x)
     x->route = route_find(x->method, x->segment, x->segment_count, &names, &problem);
     if (!x->route)
         return problem;
+    if (demands(x, DEMAND_SOME_TOKEN))
+        x->bearer = bearer(x->param[PARAM_AUTHORIZATION]);
     x->slug = names.slug;
     x->hash = names.hash;
     x->id = names.id;
@@ -70,37 +82,6 @@ static enum problem find_route(struct exchange *x)
 static enum problem not_crowded(struct exchange *x)
 {
     return fcgi_crowded() && !demands(x, ROUTE_ALWAYS) ? PROBLEM_BUSY : PROBLEM_NONE;
-}
-
-/* What follows "Bearer " (RFC 6750 2.1); absent: another scheme, or none. */
-static struct span bearer(const struct exchange *x)
-{
-    struct span all = x->param[PARAM_AUTHORIZATION];
-    const size_t start = sizeof "Bearer " - 1;
-
-    if (all.len < start || strncasecmp(all.s, "Bearer ", start) != 0)
-        return (struct span){ NULL, 0 };
-    return (struct span){ all.s + start, all.len - start };
-}
-
-/* Before the body, so that nobody has one read who may not send it. */
-static enum problem token_holds(struct exchange *x)
-{
-    char name[TOKEN_NAME_MAX + 1];
-    struct span token = bearer(x);
-    enum token_role role;
-    int found;
-
-    if (!demands(x, DEMAND_SOME_TOKEN))
-        return PROBLEM_NONE;
-    if (not_crowded(x) != PROBLEM_NONE)
-        return PROBLEM_BUSY;
-    found = token.s ? token_check(&x->seat->app, token, &role, name, &x->err) : 0;
-    if (found < 0)
-        return exchange_fail(x);
-    if (found == 0)
-        return PROBLEM_UNAUTHORIZED;
-    return demands(x, DEMAND_TOKEN(role)) ? PROBLEM_NONE : exchange_say(x, PROBLEM_FORBIDDEN, "json.token_role");
 }
 
 static enum problem decode_body(struct exchange *x)
@@ -158,14 +139,15 @@ bool dispatch_reread(struct exchange *x)
     return x->has_request;
 }
 
-/* Who asks too often has no body read. Any other refusal comes after it, so that a form keeps what was typed. */
+/* Who asks too often has no body read, nor has a script or program that is refused. Any other refusal comes after it, so that a form
+ * keeps what was typed. */
 static enum problem look_and_read(struct exchange *x)
 {
     enum problem problem = not_crowded(x), body;
 
     if (problem == PROBLEM_NONE)
         problem = look_alone(x);
-    if (problem == PROBLEM_TOO_MANY)
+    if (problem == PROBLEM_TOO_MANY || (problem != PROBLEM_NONE && is_api(x)))
         return problem;
     body = take_body(x);
     return body != PROBLEM_NONE ? body : problem;
@@ -204,12 +186,12 @@ static struct span authority(struct span origin)
 }
 
 /* What a browser says about the page that sent it (Fetch Metadata, RFC 6454): no page of another site may act here, nor one of another
- * host below the same domain. Programs and old browsers say neither; the token that follows decides. */
+ * host below the same domain. Programs and old browsers say neither; the token that follows decides. No page of another site can send a bearer token. */
 static enum problem is_from_our_page(struct exchange *x)
 {
     struct span site = x->param[PARAM_FETCH_SITE], origin = x->param[PARAM_ORIGIN], host = x->param[PARAM_HOST];
 
-    if (!demands(x, DEMAND_CSRF))
+    if (!demands(x, DEMAND_CSRF) || x->bearer.s)
         return PROBLEM_NONE;
     if (site.s)
         return span_is(site, "same-origin") || span_is(site, "none") ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
@@ -225,7 +207,7 @@ static enum problem csrf_holds(struct exchange *x)
 {
     struct span token = x->param[PARAM_CSRF].s ? x->param[PARAM_CSRF] : form_get(&x->form, "_token");
 
-    if (!demands(x, DEMAND_CSRF))
+    if (!demands(x, DEMAND_CSRF) || x->bearer.s)
         return PROBLEM_NONE;
     if (demands(x, ROUTE_ADMIN))
         return admin_session_csrf_ok(&x->seat->app, &x->admin, token) ? PROBLEM_NONE : PROBLEM_FORBIDDEN;
@@ -266,7 +248,6 @@ static enum problem run(struct exchange *x, step *const steps[], size_t count)
 }
 
 static step *const finding[] = { is_from_here, find_route };
-static step *const looking[] = { token_holds, look_and_read };
 static step *const doing[] = { welcome, is_signed_in, is_theirs, administers, is_from_our_page, csrf_holds, is_open, touch };
 
 /* --- the answer --- */
@@ -336,11 +317,11 @@ static void begin(struct exchange *x, struct fcgi_io *io)
     x->io = io;
     x->started_ms = log_wants(LOG_DEBUG) ? clock_mono_ms() : 0;
     good = exchange_begin(x, (const char *const *)fcgi_environ(io), &x->err) == 0;
-    if (is_internal(x))
+    x->problem = good ? run(x, finding, ARRAY_LEN(finding)) : PROBLEM_BAD_REQUEST;
+    if (is_internal(x)) /* the route says whether cookies count */
         visitor_locale_of_programs(x);
     else
         visitor_locale(x);
-    x->problem = good ? run(x, finding, ARRAY_LEN(finding)) : PROBLEM_BAD_REQUEST;
 }
 
 static void answer(struct exchange *x)
@@ -368,11 +349,11 @@ static void do_and_answer(struct exchange *x)
 static void serve_alone(struct exchange *x)
 {
     if (x->problem == PROBLEM_NONE)
-        x->problem = run(x, looking, ARRAY_LEN(looking));
+        x->problem = look_and_read(x);
     do_and_answer(x);
 }
 
-/* Has a stored session to be found, and nothing but that, its request and how often it asked? */
+/* Has a stored session or a token to be found, and nothing but that, its request and how often it asked? */
 static bool may_share(struct exchange *x)
 {
     const struct app *app = &x->seat->app;
@@ -380,7 +361,7 @@ static bool may_share(struct exchange *x)
     if (x->problem != PROBLEM_NONE || !demands(x, ROUTE_LOOKS) || app->session_redis != app->redis || not_crowded(x) != PROBLEM_NONE)
         return false;
     look_cookie(x);
-    return x->token.s;
+    return x->token.s || x->bearer.s;
 }
 
 void dispatch_serve(void *arg, struct fcgi_io *const io[], size_t count)

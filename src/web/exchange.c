@@ -54,8 +54,8 @@ static void reset_request(struct exchange *x)
     str_reset(&x->decoded);
     x->route = NULL;
     x->service = NULL;
-    x->cookie = x->token = (struct span){ NULL, 0 };
-    x->session.known = x->admin.known = x->has_owner = x->has_request = x->counted = x->refused = false;
+    x->cookie = x->token = x->bearer = (struct span){ NULL, 0 };
+    x->bearer_holds = x->session.known = x->admin.known = x->has_owner = x->has_request = x->counted = x->refused = false;
     x->admin.token[0] = '\0';
 }
 

@@ -9,6 +9,7 @@
 #include "core/limit.h"
 #include "core/request.h"
 #include "core/session.h"
+#include "core/token.h"
 #include "web/form.h"
 #include "web/problem.h"
 
@@ -58,8 +59,11 @@ struct exchange {
     const struct service *service; /* of the path, or the request's; NULL: none */
     struct span cookie;          /* of the session, as it was sent; absent: none of use, or the route does not ask */
     struct span token;           /* the same when Redis must say what it is worth; else absent */
-    struct session session;
-    bool has_owner;              /* session.owner is known: a stored session, a signed cookie, or a newcomer */
+    struct span bearer;          /* a program's token, as it was sent, where the route takes one: no cookie is looked at then; else absent */
+    bool bearer_holds;           /* it was made here and not revoked */
+    enum token_role bearer_role; /* then: what its holder may do */
+    struct session session;      /* of an API client: its owner id alone */
+    bool has_owner;              /* session.owner is known: a stored session, a signed cookie, a newcomer, or an API client */
     bool counted;                /* how often it is asked, once for each exchange */
     bool refused;                /* too often: `verdict` says more */
     struct limit_verdict verdict;

@@ -32,6 +32,15 @@ static void queue_session(struct app *app, struct look *l, size_t *count)
     *count += SESSION_REPLIES;
 }
 
+static void queue_bearer(struct app *app, struct look *l, size_t *count)
+{
+    if (!l->bearer)
+        return;
+    token_queue(app, l->x->bearer);
+    l->at_bearer = *count;
+    *count += TOKEN_REPLIES;
+}
+
 static void queue_request(struct app *app, struct look *l, size_t *count)
 {
     if (!l->request)
@@ -62,14 +71,16 @@ static void queue_sessions(struct app *app, struct look looks[], size_t n, size_
         queue_session(app, &looks[i], count);
 }
 
-/* Requests; the limits of all by one command, which stands last. */
+/* Tokens and requests; the limits of all by one command, which stands last. */
 static void queue_main(struct app *app, struct look looks[], size_t n, size_t *count)
 {
     const struct limit_thing *things[LIMIT_THINGS];
     size_t limited = limited_of(looks, n, things);
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        queue_bearer(app, &looks[i], count);
         queue_request(app, &looks[i], count);
+    }
     if (limited == 0)
         return;
     limit_queue(app, things, limited);
@@ -114,6 +125,17 @@ static void take_limits(struct look looks[], size_t n, const struct reply *repli
             looks[i].found = -1;
 }
 
+static int take_bearer(struct app *app, struct exchange *x, const struct reply replies[TOKEN_REPLIES])
+{
+    char name[TOKEN_NAME_MAX + 1];
+    int rc = token_take(app, x->bearer, replies, &x->bearer_role, name, &x->err);
+
+    x->bearer_holds = rc > 0;
+    if (x->bearer_holds && demands(x, DEMAND_SESSION))
+        visitor_client(x);
+    return rc;
+}
+
 static int take_look(struct app *app, struct look *l, const struct reply *replies)
 {
     struct exchange *x = l->x;
@@ -122,6 +144,8 @@ static int take_look(struct app *app, struct look *l, const struct reply *replie
     if (l->found < 0)
         return -1;
     if (l->token.s && session_take(app, l->token, replies + l->at_session, &x->session, &x->err) < 0)
+        return -1;
+    if (l->bearer && take_bearer(app, x, replies + l->at_bearer) < 0)
         return -1;
     if (l->request)
         found = request_take(app, x->hash, replies + l->at_request, &x->request, &l->foreign, &x->err);
@@ -134,7 +158,7 @@ static int take_look(struct app *app, struct look *l, const struct reply *replie
 void look_together(struct look looks[], size_t n)
 {
     struct app *app = &looks[0].x->seat->app;
-    struct redis *r = looks[0].request || looks[0].limited.count > 0 ? app->redis : app->session_redis;
+    struct redis *r = looks[0].bearer || looks[0].request || looks[0].limited.count > 0 ? app->redis : app->session_redis;
     struct err *err = &looks[0].x->err;
     const struct reply *replies;
     size_t count, at_limits;
@@ -164,7 +188,7 @@ static void keep_look(const struct look *l)
     if (l->found > 0 && x->request.status != REQUEST_PENDING)
         memcpy(started_slot(x), x->hash.s, HASH_LEN);
     x->has_owner = x->has_owner || x->session.known;
-    x->has_request = x->session.known && l->found > 0;
+    x->has_request = (x->session.known || x->bearer_holds) && l->found > 0;
 }
 
 static void count_by(struct look *l, enum limit_by by, const char *who)
@@ -195,27 +219,29 @@ static bool is_limited(const struct exchange *x)
     return x->route->limit != LIMIT_NONE && limit_is_on(x->seat->app.house);
 }
 
-/* By the session first, which is the smaller one, and by the address. */
+/* By the session or the token first, which is the smaller one, and by the address. */
 static void count_visitor(struct look *l)
 {
     struct exchange *x = l->x;
+    struct span brought = x->bearer.s ? x->bearer : x->cookie;
     char who[LIMIT_WHO_LEN + 1];
 
     if (!is_limited(x) || x->counted)
         return;
-    if (x->cookie.s) {
-        limit_who(x->seat->app.house, LIMIT_BY_SESSION, x->cookie, who);
+    if (brought.s) {
+        limit_who(x->seat->app.house, LIMIT_BY_SESSION, brought, who);
         count_by(l, LIMIT_BY_SESSION, who);
     }
     if (x->param[PARAM_REMOTE_ADDR].s)
         count_by(l, LIMIT_BY_ADDRESS, address_who(x));
 }
 
-/* Without a stored session there is no request to look for: whoever made one has got a token. */
+/* Without a stored session or a program's token there is no request to look for: whoever made one has got either. */
 struct look look_of(struct exchange *x)
 {
-    struct look l = { .x = x, .token = x->token, .request = demands(x, DEMAND_REQUEST) && x->token.s };
+    struct look l = { .x = x, .token = x->token, .bearer = x->bearer.s != NULL };
 
+    l.request = demands(x, DEMAND_REQUEST) && (l.token.s || l.bearer);
     l.place = l.request && demands(x, DEMAND_PLACE) && !is_started(x);
     count_visitor(&l);
     return l;
@@ -251,7 +277,7 @@ static bool counts_user(const struct exchange *x)
     return is_limited(x) && !x->refused && x->session.user_id[0] && !limits[x->route->limit].open;
 }
 
-/* Session, request and limits by one round trip; more when sessions live on another server, when a signed-in user acts, when somebody
+/* Session or token, request and limits by one round trip; more when sessions live on another server, when a signed-in user acts, when somebody
  * wrote past the guard, or when a request waits again that was seen started. */
 static int read_all(struct exchange *x)
 {
@@ -260,7 +286,7 @@ static int read_all(struct exchange *x)
 
     if (look_elsewhere(&l) < 0)
         return -1;
-    if ((l.token.s || l.request || l.limited.count > 0) && look_again(&l) < 0)
+    if ((l.token.s || l.bearer || l.request || l.limited.count > 0) && look_again(&l) < 0)
         return -1;
     if (x->session.known && counts_user(x)) {
         l = (struct look){ .x = x, .request = l.found > 0, .place = l.place };
@@ -282,7 +308,7 @@ void look_cookie(struct exchange *x)
     struct span cookie;
     int rc;
 
-    if (!demands(x, DEMAND_SESSION))
+    if (!demands(x, DEMAND_SESSION) || x->bearer.s)
         return;
     cookie = visitor_cookie(x);
     rc = session_cookie(&x->seat->app, cookie, &x->session);
@@ -301,12 +327,22 @@ static enum problem too_often(struct exchange *x)
     return exchange_say_with(x, PROBLEM_TOO_MANY, "limit.wait", "time", x->words.s);
 }
 
+/* Does the token that the route demands, or the one that was brought in place of a cookie, open it? */
+static enum problem token_problem(struct exchange *x)
+{
+    if (!x->bearer.s && !route_is_for_programs(x->route))
+        return PROBLEM_NONE;
+    if (!x->bearer_holds)
+        return PROBLEM_UNAUTHORIZED;
+    return demands(x, DEMAND_TOKEN(x->bearer_role)) ? PROBLEM_NONE : exchange_say(x, PROBLEM_FORBIDDEN, "json.token_role");
+}
+
 enum problem look_alone(struct exchange *x)
 {
     look_cookie(x);
-    if (read_all(x) < 0 && (x->token.s || !limits[x->route->limit].open))
+    if (read_all(x) < 0 && (x->token.s || x->bearer.s || !limits[x->route->limit].open))
         return exchange_fail(x);
-    return x->refused ? too_often(x) : PROBLEM_NONE;
+    return x->refused ? too_often(x) : token_problem(x);
 }
 
 bool look_end(struct look *l, enum problem *problem)
@@ -318,7 +354,7 @@ bool look_end(struct look *l, enum problem *problem)
     keep_look(l);
     if (l->found < 0)
         *problem = exchange_fail(x);
-    else if (x->refused)
-        *problem = too_often(x);
+    else
+        *problem = x->refused ? too_often(x) : token_problem(x);
     return true;
 }

@@ -1,5 +1,5 @@
-/* look.h: what the dispatcher asks Redis before anything is done: the session, the request of the path, and whether it is asked too often;
- * for one exchange, or for several by one round trip. */
+/* look.h: what the dispatcher asks Redis before anything is done: the session or a program's token, the request of the path, and whether it
+ * is asked too often; for one exchange, or for several by one round trip. */
 #ifndef PEYGIR_WEB_LOOK_H
 #define PEYGIR_WEB_LOOK_H
 
@@ -9,18 +9,21 @@
 struct look {
     struct exchange *x;
     struct span token;   /* absent: no session */
+    bool bearer;         /* a program's token */
     bool request, place; /* the request of the path; its place in the queue as well */
     struct limit_thing limited; /* where it is counted */
     /* what came of it */
-    size_t at_session, at_request; /* where its replies are */
+    size_t at_session, at_bearer, at_request; /* where its replies are */
     bool foreign;        /* somebody wrote past the guard */
     int found;           /* 1: the request is there; 0; -1: x->err says why */
 };
 
-/* Whom the cookie names: x->session of a signed one, x->token of one that only Redis can tell. Once, before the others. */
+/* Whom the cookie names: x->session of a signed one, x->token of one that only Redis can tell. A program has none. Once, before the
+ * others. */
 void look_cookie(struct exchange *x);
 
-/* Everything the route demands, by as many round trips as it takes (one, usually). PROBLEM_TOO_MANY: asked too often. Calls look_cookie(). */
+/* Everything the route demands, by as many round trips as it takes (one, usually). PROBLEM_TOO_MANY: asked too often. PROBLEM_UNAUTHORIZED,
+ * PROBLEM_FORBIDDEN: no token, or one of another role. Calls look_cookie(). */
 enum problem look_alone(struct exchange *x);
 
 /* The same for several, by one round trip: for each look_cookie() and look_of(), then look_together(), then look_end(), which says false when

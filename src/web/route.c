@@ -11,6 +11,8 @@
 /* What programs of the house do. */
 #define PROGRAM (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE) | DEMAND_TOKEN(TOKEN_BOT))
 #define SITE (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE))
+/* What scripts of pages do, and API clients. */
+#define CLIENT (ROUTE_API | DEMAND_TOKEN(TOKEN_API))
 
 const struct route routes[] = {
     { METHOD_GET, "/", page_home, 0, LIMIT_READ, NULL },
@@ -39,12 +41,12 @@ const struct route routes[] = {
     { METHOD_POST, "/admin/sign-out", page_sign_out, ADMIN | DEMAND_CSRF, LIMIT_CANCEL, page_sign_in_first },
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, LIMIT_READ, NULL },
-    { METHOD_POST, "/api/local-requests", api_request_create, ROUTE_API | SEND, LIMIT_SUBMIT, NULL },
-    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, ROUTE_API | ROUTE_LOOKS | LOOK | DEMAND_PLACE, LIMIT_READ, NULL },
-    { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, ROUTE_API | ROUTE_LOOKS | LOOK, LIMIT_READ, NULL },
-    { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, ROUTE_API | ACT, LIMIT_CANCEL, NULL },
-    { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, ROUTE_API | ACT, LIMIT_CODE, NULL },
-    { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, ROUTE_API | ACT, LIMIT_RESEND, NULL },
+    { METHOD_POST, "/api/local-requests", api_request_create, CLIENT | SEND, LIMIT_SUBMIT, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, CLIENT | ROUTE_LOOKS | LOOK | DEMAND_PLACE, LIMIT_READ, NULL },
+    { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, CLIENT | ROUTE_LOOKS | LOOK, LIMIT_READ, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, CLIENT | ACT, LIMIT_CANCEL, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, CLIENT | ACT, LIMIT_CODE, NULL },
+    { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, CLIENT | ACT, LIMIT_RESEND, NULL },
 
     { METHOD_POST, "/api/internal/jobs", api_jobs_create, PROGRAM, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/jobs/{id}", api_job_view, PROGRAM, LIMIT_NONE, NULL },

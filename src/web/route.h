@@ -4,7 +4,6 @@
 #define PEYGIR_WEB_ROUTE_H
 
 #include "core/limit.h"
-#include "core/token.h"
 #include "web/exchange.h"
 
 /* Answers, or says what is wrong (x->err, x->detail). */
@@ -26,7 +25,8 @@ enum route_flags {
     DEMAND_ADMIN = 8192, /* with ROUTE_ADMIN: an administrator who has signed in; for anyone else PROBLEM_FORBIDDEN */
 };
 /* A bearer token of this role; of any of them, when there are several. Such routes know no cookies, and so no session and no
- * CSRF. */
+ * CSRF. With DEMAND_SESSION either will do: who sends a token is an API client, whom DEMAND_CSRF does not concern, for no browser
+ * sends one by itself. */
 #define DEMAND_TOKEN(role) (1u << (16 + (role)))
 #define DEMAND_SOME_TOKEN (DEMAND_TOKEN(TOKEN_ROLES) - DEMAND_TOKEN(0))
 
@@ -45,6 +45,12 @@ static inline bool demands(const struct exchange *x, unsigned flag)
 
 extern const struct route routes[];
 extern const size_t route_count;
+
+/* Does it take nothing but a token? */
+static inline bool route_is_for_programs(const struct route *route)
+{
+    return (route->flags & DEMAND_SOME_TOKEN) && !(route->flags & DEMAND_SESSION);
+}
 
 /* What stands in a path for {service}, {hash} and {id}; absent when the pattern has none. */
 struct route_names {

@@ -48,7 +48,7 @@ static int store_session(struct exchange *x)
 int submit_request(struct exchange *x, struct span data, struct span key, bool exclusive, char hash[HASH_SIZE])
 {
     char own_key[SUBMIT_KEY_SIZE];
-    bool newcomer = !x->session.known;
+    bool newcomer = !x->session.known && !x->bearer.s;
     struct request_new n = { .service = x->service, .data = data, .owner = span_of(x->session.owner), .key = key,
                              .locale = locale_code(x->locale), .key_is_exclusive = exclusive };
     int rc;

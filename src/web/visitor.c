@@ -7,18 +7,24 @@
 
 #define YEAR_S "31536000"
 
+_Static_assert(TOKEN_OWNER_LEN == SESSION_OWNER_LEN, "an API client's owner id stands where a session's does");
+
+static void set_locale_cookie(struct exchange *x)
+{
+    str_addf(&x->headers, "Set-Cookie: " LOCALE_COOKIE "=%s; Path=/; Max-Age=" YEAR_S "; SameSite=Lax%s\r\n",
+             locale_code(x->locale), x->https ? "; Secure" : "");
+}
+
 void visitor_locale(struct exchange *x)
 {
     const struct locales *locales = x->seat->app.house->locales;
     struct span asked = form_get(&x->query, "lang");
 
     x->locale = locales_find(locales, asked);
-    if (x->locale) {
-        str_addf(&x->headers, "Set-Cookie: " LOCALE_COOKIE "=%s; Path=/; Max-Age=" YEAR_S "; SameSite=Lax%s\r\n",
-                 locale_code(x->locale), x->https ? "; Secure" : "");
-        return;
-    }
-    x->locale = locales_find(locales, cookie_find(x->param[PARAM_COOKIE], LOCALE_COOKIE));
+    if (x->locale && !x->bearer.s)
+        set_locale_cookie(x);
+    if (!x->locale && !x->bearer.s)
+        x->locale = locales_find(locales, cookie_find(x->param[PARAM_COOKIE], LOCALE_COOKIE));
     if (!x->locale)
         x->locale = locales_accept(locales, x->param[PARAM_LANGUAGE]);
 }
@@ -55,6 +61,13 @@ void visitor_welcome(struct exchange *x)
 void visitor_remember(struct exchange *x)
 {
     set_session_cookie(x, x->session.token);
+}
+
+void visitor_client(struct exchange *x)
+{
+    x->session = (struct session){ .known = false };
+    token_owner(x->bearer, x->session.owner);
+    x->has_owner = true;
 }
 
 void visitor_forget(struct exchange *x)

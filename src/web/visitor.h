@@ -4,7 +4,8 @@
 
 #include "web/exchange.h"
 
-/* Set x->locale: ?lang=, the cookie peygir_lang, Accept-Language, PEYGIR_LOCALE. ?lang= is remembered by a cookie. */
+/* Set x->locale: ?lang=, the cookie peygir_lang, Accept-Language, PEYGIR_LOCALE. ?lang= is remembered by a cookie. Who brought a
+ * token neither has cookies nor gets any. */
 void visitor_locale(struct exchange *x);
 /* The same for programs: English where it is shipped, whatever was sent; no cookie. */
 void visitor_locale_of_programs(struct exchange *x);
@@ -14,6 +15,8 @@ struct span visitor_cookie(const struct exchange *x);
 void visitor_welcome(struct exchange *x);
 /* The session has become a stored one: hand its token over. */
 void visitor_remember(struct exchange *x);
+/* An API client, whose token holds: an owner id that is always the same, and no session. */
+void visitor_client(struct exchange *x);
 /* The session has ended: the browser forgets its cookie. */
 void visitor_forget(struct exchange *x);
 /* Is it a user whom the host site has signed in? */

@@ -60,7 +60,7 @@ static void only_programs_and_the_looks_of_machines_are_without_limit(void **sta
     (void)state;
     for (size_t i = 0; i < route_count; i++) {
         const struct route *r = &routes[i];
-        bool free_of = (r->flags & (ROUTE_ALWAYS | DEMAND_SOME_TOKEN)) != 0;
+        bool free_of = (r->flags & ROUTE_ALWAYS) || route_is_for_programs(r);
 
         assert_int_equal(r->limit == LIMIT_NONE, free_of);
         if (!free_of)
@@ -138,7 +138,7 @@ static void what_changes_something_demands_a_csrf_token_or_a_bearer_token(void *
     (void)state;
     for (size_t i = 0; i < route_count; i++)
         if (routes[i].method == METHOD_POST)
-            assert_true(routes[i].flags & (DEMAND_CSRF | DEMAND_SOME_TOKEN));
+            assert_true((routes[i].flags & DEMAND_CSRF) || route_is_for_programs(&routes[i]));
 }
 
 static void what_is_internal_demands_a_token_and_knows_no_cookies(void **state)
@@ -146,9 +146,23 @@ static void what_is_internal_demands_a_token_and_knows_no_cookies(void **state)
     (void)state;
     for (size_t i = 0; i < route_count; i++) {
         bool internal = strncmp(routes[i].pattern, "/api/internal/", 14) == 0;
-        assert_int_equal(internal, (routes[i].flags & DEMAND_SOME_TOKEN) != 0);
+        assert_int_equal(internal, route_is_for_programs(&routes[i]));
         if (internal)
             assert_int_equal(routes[i].flags & (DEMAND_SESSION | DEMAND_NEWCOMER | DEMAND_CSRF | DEMAND_PERSON), 0);
+    }
+}
+
+static void an_api_client_may_do_what_scripts_of_pages_do_with_requests(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < route_count; i++) {
+        bool requests = strncmp(routes[i].pattern, "/api/local-requests", 19) == 0;
+        assert_int_equal(requests, (routes[i].flags & DEMAND_TOKEN(TOKEN_API)) != 0);
+        if (requests) {
+            assert_int_equal(routes[i].flags & DEMAND_SOME_TOKEN, DEMAND_TOKEN(TOKEN_API));
+            assert_true(routes[i].flags & ROUTE_API);
+            assert_int_equal(routes[i].flags & (DEMAND_NEWCOMER | DEMAND_USER), 0); /* who would get a cookie, or need one */
+        }
     }
 }
 
@@ -230,6 +244,7 @@ int main(void)
         cmocka_unit_test(allowed_methods_come_from_the_table),
         cmocka_unit_test(what_changes_something_demands_a_csrf_token_or_a_bearer_token),
         cmocka_unit_test(what_is_internal_demands_a_token_and_knows_no_cookies),
+        cmocka_unit_test(an_api_client_may_do_what_scripts_of_pages_do_with_requests),
         cmocka_unit_test(each_role_has_a_flag_of_its_own),
         cmocka_unit_test(a_request_goes_on_when_its_service_is_closed),
         cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs),
