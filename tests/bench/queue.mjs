@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { memoryOf } from '../lib/looks.mjs';
+import { cpuSeconds, memoryOf } from '../lib/looks.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Yard } from '../lib/yard.mjs';
 import { median, notMeasured, number, part, percentile, report, summary } from './report.mjs';
@@ -107,13 +107,6 @@ async function withWorker(options, work) {
     } finally {
         await worker.end();
     }
-}
-
-const clockTicks = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-function cpuSeconds(pid) {
-    const text = execFileSync('cat', [`/proc/${pid}/stat`], { encoding: 'utf8' });
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / clockTicks;
 }
 
 const measureIdle = () => withWorker({}, async ({ pid }) => {

@@ -13,3 +13,14 @@ export function memoryOf(pid) {
   const rollup = fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   return { rss: Number(/^Rss: +(\d+)/m.exec(rollup)[1]), pss: Number(/^Pss: +(\d+)/m.exec(rollup)[1]) };
 }
+
+// Processor time that the threads of a process have used, in seconds.
+export function cpuSeconds(pid) {
+  const threads = fs.readdirSync(`/proc/${pid}/task`);
+  const used = threads.map((thread) => Number(fs.readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]));
+  return used.reduce((sum, ns) => sum + ns, 0) / 1e9;
+}
+
+// How many descriptors a process has open, and how many it may have.
+export const descriptorsOf = (pid) => fs.readdirSync(`/proc/${pid}/fd`).length;
+export const descriptorLimit = (pid) => Number(/^Max open files +(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/limits`, 'utf8'))[1]);

@@ -1,5 +1,5 @@
-// yard.mjs: a private redis-server and workers on it, without web and nginx: to break them, and to measure them. It needs no npm
-// package. Everything started is stopped by close().
+// yard.mjs: a private redis-server, workers and peygir-push on it, without web and nginx: to break them, and to measure them. It needs no
+// npm package. Everything started is stopped by close().
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -46,7 +46,7 @@ class Child {
 }
 
 export class Yard {
-  #workers = new Set();
+  #programs = new Set();
 
   // options: settings of every program; conf: lines for redis.conf, which win over those of etc/redis.conf; jobs: job types by name,
   // instead of etc/jobs.
@@ -124,13 +124,28 @@ export class Yard {
     };
   }
 
-  // A worker of its own: options are added to those of the yard. `log` names the file in the yard without .log.
-  worker({ log = 'worker', options = {}, args = [] } = {}) {
-    const child = new Child(path.join(this.build, 'peygir-worker'), ['--config', '/dev/null', ...args],
-      { env: this.environment(options), log: this.file(`${log}.log`) });
-    this.#workers.add(child);
-    child.ended.then(() => this.#workers.delete(child));
+  // `log` names the file in the yard without .log.
+  #run(program, args, { log, options }) {
+    const child = new Child(program, args, { env: this.environment(options), log: this.file(`${log}.log`) });
+    this.#programs.add(child);
+    child.ended.then(() => this.#programs.delete(child));
     return child;
+  }
+
+  // A worker of its own: options are added to those of the yard.
+  worker({ log = 'worker', options = {}, args = [] } = {}) {
+    return this.#run(path.join(this.build, 'peygir-worker'), ['--config', '/dev/null', ...args], { log, options });
+  }
+
+  // A program of the build that stays.
+  program(name, args = [], { log = name, options = {} } = {}) {
+    return this.#run(path.join(this.build, name), args, { log, options });
+  }
+
+  // A peygir-push, on push.sock of the yard.
+  push({ log = 'push', options = {} } = {}) {
+    const args = ['-n', '-s', this.file('push.sock'), '-M', '0600', '-b', '4096', '--', path.join(this.build, 'peygir-push')];
+    return this.#run('spawn-fcgi', [...args, '--config', '/dev/null'], { log, options });
   }
 
   // A program of the build to its end: { code, stdout, stderr }.
@@ -152,10 +167,10 @@ export class Yard {
     return this.command('peygir', ['--config', '/dev/null', ...args]);
   }
 
-  // Workers are asked to stop first, so that Redis is still there; a stopped process is woken for it.
+  // Programs are asked to stop first, so that Redis is still there; a stopped process is woken for it.
   async close() {
-    for (const worker of this.#workers) worker.process.kill('SIGCONT');
-    await Promise.all([...this.#workers].map((worker) => worker.end()));
+    for (const program of this.#programs) program.process.kill('SIGCONT');
+    await Promise.all([...this.#programs].map((program) => program.end()));
     await this.server?.end();
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
