@@ -78,6 +78,12 @@ static const struct trial trials[] = {
     { WEB | ADMIN, "administrators", "HDEL @users @id" },
     { WEB | ADMIN, "workers", "HGETALL @worker_seen" },
     { WEB | ADMIN | PUSH, "limits", "SET @limit 1 PX 10000" },
+    { WEB | ADMIN | PUSH, "presence", "SET @presence 1 PX 10000" },
+    { WEB | ADMIN | PUSH, "presence", "ZADD @presence_seen XX 1 @id" },
+    { WEB | ADMIN | PUSH, "presence", "ZREMRANGEBYSCORE @presence_seen -inf -1" },
+    { WEB | ADMIN | PUSH, "presence", "EVAL @script 2 @presence @presence_seen" },
+    { WEB | ADMIN, "presence", "EXISTS @presence" },
+    { WEB | ADMIN, "presence", "ZMSCORE @presence_seen @id" },
     { ALL, "scripts", "TIME" },
     { ALL, "scripts", "SCRIPT LOAD @script" },
     { ALL, "scripts", "EVAL @script 1 @document" },
@@ -186,6 +192,8 @@ static void name_places(struct check *c)
     put(c, "users", key_users(h), false);
     put(c, "admin_session", key_admin_session(h, id), true);
     put(c, "limit", key_limit(h, SPAN("read"), id), true);
+    put(c, "presence", key_presence(h, id), true);
+    put(c, "presence_seen", key_presence_seen(h), false);
 }
 
 static struct place *find_place(struct check *c, struct span name)

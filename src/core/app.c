@@ -5,6 +5,7 @@
 #include "core/keys.h"
 #include "core/locale.h"
 #include "core/options.h"
+#include "core/presence.h"
 #include "core/secret.h"
 #include "core/service.h"
 
@@ -65,6 +66,7 @@ int house_open(struct house *h, const struct settings *settings, unsigned what, 
                struct err *err)
 {
     *h = (struct house){ .settings = settings };
+    h->presence = presence_memo_new();
     h->prefix = xstrdup(settings_text(settings, OPT_PEYGIR_PREFIX));
     h->task_queue = options_key(settings, OPT_REDIS_TASK_QUEUE_PREFIX);
     h->task_data = options_key(settings, OPT_REDIS_TASK_DATA_PREFIX);
@@ -91,6 +93,7 @@ void house_close(struct house *h)
     job_types_free(h->job_types);
     locales_free(h->locales);
     secret_free(h->secret);
+    presence_memo_free(h->presence);
     free(h->prefix);
     free(h->task_queue);
     free(h->task_data);

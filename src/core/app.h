@@ -11,6 +11,7 @@ struct services;
 struct job_types;
 struct locales;
 struct secret;
+struct presence_memo;
 
 struct house {
     const struct settings *settings;
@@ -21,6 +22,7 @@ struct house {
     struct redisurl main_url, session_url;
     struct redis_server *main_server;
     struct redis_server *session_server; /* == main_server when it is the same server */
+    struct presence_memo *presence; /* whom this process has touched lately: presence.h */
     char *prefix;                   /* PEYGIR_PREFIX */
     char *task_queue;               /* whole key of the default queue's list */
     char *task_data;                /* prefix of its hashes, without the last colon */

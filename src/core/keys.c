@@ -231,3 +231,13 @@ struct key key_ticket(const struct house *h, struct span digest)
 {
     return join(span_of(h->prefix), SPAN(":ticket:"), digest);
 }
+
+struct key key_presence(const struct house *h, struct span user)
+{
+    return join(span_of(h->prefix), SPAN(":presence:"), user);
+}
+
+struct key key_presence_seen(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":presence"), SPAN(""));
+}
