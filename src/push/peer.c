@@ -110,12 +110,15 @@ void peer_let_go(struct peer *c)
 
 void peer_timer(struct peer *c, int64_t seconds)
 {
-    lws_set_timer_usecs(c->wsi, seconds > 0 ? (lws_usec_t)seconds * US_PER_S : LWS_SET_TIMER_USEC_CANCEL);
+    c->due_ms = seconds > 0 ? clock_mono_ms() + seconds * 1000 : 0;
+    if (seconds > 0)
+        lws_set_timer_usecs(c->wsi, (lws_usec_t)seconds * US_PER_S);
 }
 
+/* One that is not wanted any more runs out in vain: libwebsockets 4.1 knows no way to stop it. */
 int peer_time(struct peer *c)
 {
-    if (c && c->state == PEER_OPEN && c->kind->time)
+    if (c && c->state == PEER_OPEN && c->due_ms > 0 && clock_mono_ms() >= c->due_ms - 1)
         c->kind->time(c);
     return 0;
 }

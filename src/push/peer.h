@@ -37,7 +37,7 @@ struct peer {
     enum peer_state state;
     bool ping;        /* is to be written, or answered */
     unsigned holds;   /* pieces of work that still look at it */
-    int64_t pinged_ms;
+    int64_t pinged_ms, due_ms; /* due_ms: when its timer runs out; 0: it has none */
     struct str answer;
     struct peer *next, **back;
 };

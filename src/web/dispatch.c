@@ -16,6 +16,7 @@
 #include "core/job.h"
 #include "core/locale.h"
 #include "core/options.h"
+#include "core/presence.h"
 #include "web/admin.h"
 #include "web/api.h"
 #include "web/look.h"
@@ -231,6 +232,8 @@ static enum problem touch(struct exchange *x)
         session_touch(&x->seat->app, &x->session);
     if (x->has_request)
         request_touch(&x->seat->app, &x->request);
+    if (visitor_is_user(x)) /* also a page that looks by itself: it is open */
+        presence_touch(&x->seat->app, span_of(x->session.user_id));
     if (x->admin.known && asked_by_person(x))
         admin_session_touch(&x->seat->app, &x->admin);
     return PROBLEM_NONE;

@@ -1,6 +1,7 @@
 /* page_enter.c: the link by which the host site's user comes in signed in. The ticket stands in the query, which nginx does not log. */
 #include "web/page.h"
 
+#include "core/presence.h"
 #include "web/dispatch.h"
 #include "web/route.h"
 #include "web/visitor.h"
@@ -19,6 +20,7 @@ enum problem page_enter(struct exchange *x)
     if (rc > 0) {
         x->has_owner = true;
         visitor_remember(x);
+        presence_touch(&x->seat->app, span_of(x->session.user_id)); /* who it was before is all that the dispatcher knew */
         page_redirect(x, (struct span){ next.s, next.len });
     } else {
         x->session = before;

@@ -53,6 +53,7 @@ const struct route routes[] = {
     { METHOD_POST, "/api/internal/jobs/{id}/cancel", api_job_cancel, PROGRAM, LIMIT_NONE, NULL },
 
     { METHOD_POST, "/api/internal/limits/{id}", api_limit_count, SITE, LIMIT_NONE, NULL },
+    { METHOD_GET, "/api/internal/presence", api_presence, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions", api_sessions_create, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/sessions/current", api_session_current, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions/revoke", api_sessions_revoke, SITE, LIMIT_NONE, NULL },

@@ -100,6 +100,7 @@ enum problem api_jobs_create(struct exchange *x);
 enum problem api_job_view(struct exchange *x);
 enum problem api_job_cancel(struct exchange *x);
 enum problem api_limit_count(struct exchange *x);
+enum problem api_presence(struct exchange *x);
 enum problem api_sessions_create(struct exchange *x);
 enum problem api_session_current(struct exchange *x);
 enum problem api_sessions_revoke(struct exchange *x);
