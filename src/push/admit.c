@@ -3,6 +3,7 @@
 
 #include "core/job_admin.h"
 #include "core/job_type.h"
+#include "core/presence.h"
 
 void asker_clear(struct asker *asker)
 {
@@ -117,11 +118,12 @@ static bool is_program(const char *token)
     return strncmp(token, TOKEN_START, sizeof TOKEN_START - 1) == 0;
 }
 
-/* A stream counts as activity for visitors; for users only what a person asked for does. */
+/* A stream counts as activity for visitors; for users only what a person asked for does, but they are here. */
 static void touch(struct app *app, const struct session *s, const struct request *rq)
 {
     if (!s->user_id[0] && !is_program(s->token))
         session_touch(app, s);
+    presence_touch(app, span_of(s->user_id));
     if (rq)
         request_touch(app, rq);
 }

@@ -6,6 +6,7 @@
 #include "push/stream.h"
 
 #define PATH_SOCKET "/ws"
+#define WS_VERSION "13" /* RFC 6455 4.1; libwebsockets takes drafts before it as well */
 
 /* --- HTTP --- */
 
@@ -98,6 +99,8 @@ static int upgrade(struct lws *wsi)
         return turn_away(p, wsi, REFUSE_NOT_FOUND);
     if (p->stopping)
         return turn_away(p, wsi, REFUSE_AWAY);
+    if (!span_is(head_known(wsi, WSI_TOKEN_VERSION, path, sizeof path), WS_VERSION))
+        return turn_away(p, wsi, REFUSE_UPGRADE);
     if (!head_same_origin(wsi))
         return turn_away(p, wsi, REFUSE_ORIGIN);
     socket_begin(&(struct arrival){ .push = p, .wsi = wsi, .path = SPAN(PATH_SOCKET) });

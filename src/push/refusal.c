@@ -19,7 +19,7 @@ static const struct {
     [REFUSE_CONFLICT] = { 409, "Conflict", "http.conflict.text", "", 0 },
     [REFUSE_WAIT] = { 422, "Unprocessable Content", "live.wait", "", 0 },
     [REFUSE_TOPICS] = { 429, "Too Many Requests", "live.topics", "", 0 },
-    [REFUSE_UPGRADE] = { 426, "Upgrade Required", "live.upgrade", "Upgrade: websocket\r\n", 0 },
+    [REFUSE_UPGRADE] = { 426, "Upgrade Required", "live.upgrade", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", 0 },
     [REFUSE_TOO_MANY] = { 429, "Too Many Requests", "limit.wait", "", 0 },
     [REFUSE_AWAY] = { 503, "Service Unavailable", "http.away.text", "", 5 },
     [REFUSE_FULL] = { 503, "Service Unavailable", "http.full.text", "", 30 },

@@ -19,7 +19,8 @@ enum {
     WORDS_MAX = 256,         /* that a client has not taken yet; 1008 */
     KEEPS = 16,              /* events of one topic that wait for a slow client */
     RATE_BURST = 60, RATE_MS = 100, /* messages: so many at once, then one each 100 ms; 1008 */
-    IDLE_S = 30              /* without a subscription; 1000 */
+    IDLE_S = 30,             /* without a subscription; 1000 */
+    GOODBYE_S = 5            /* for the client to close in its turn */
 };
 
 enum stage { FREE, ASKING, WAITING, OPEN };
@@ -49,6 +50,7 @@ struct socket {
     int64_t rate_ms;            /* messages are paid up to then */
     char token[SESSION_TOKEN_LEN + 1];
     bool pings;                 /* a ping is to be written */
+    bool said_goodbye;          /* the client is to close; what it still sends is read, or it would not get the frame */
     int close_status;           /* not 0: say that and close, when all words are said */
     char close_reason[64];
 };
@@ -351,10 +353,16 @@ static bool add_event(struct socket *s, struct str *out)
     return false;
 }
 
+/* The frame that closes (RFC 6455 5.5.1), byte by byte: whatever a callback of libwebsockets 4.1 returns when it may write, it sends none. */
 static int say_goodbye(struct socket *s)
 {
-    lws_close_reason(s->peer.wsi, (enum lws_close_status)s->close_status, (unsigned char *)s->close_reason, strlen(s->close_reason));
-    return -1;
+    const char head[] = { (char)0x88, (char)(2 + strlen(s->close_reason)), (char)(s->close_status >> 8), (char)s->close_status };
+    struct str *out = peer_begin(&s->peer);
+    str_add(out, head, sizeof head);
+    str_adds(out, s->close_reason);
+    s->said_goodbye = true;
+    peer_timer(&s->peer, GOODBYE_S);
+    return peer_send(&s->peer, LWS_WRITE_RAW);
 }
 
 /* A ping of the protocol; whoever has not answered the last one is not there any more. */
@@ -376,6 +384,8 @@ static int write_socket(struct peer *c)
 {
     struct socket *s = (struct socket *)c;
     bool more = true;
+    if (s->said_goodbye)
+        return 0;
     if (s->pings)
         return write_ping(s);
     struct str *out = peer_begin(c);
@@ -426,6 +436,8 @@ static void clear_socket(struct peer *c)
 
 static void end_idle(struct peer *c)
 {
+    if (((struct socket *)c)->said_goodbye)
+        c->state = PEER_ENDING;
     close_with((struct socket *)c, LWS_CLOSE_STATUS_NORMAL, "no subscription");
 }
 
