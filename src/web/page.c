@@ -342,6 +342,7 @@ void page_request(struct exchange *x, struct json_object *data)
     page_service(x, data);
     page_text(data, "hash", x->request.hash);
     page_text(data, "status", status);
+    page_int(data, "revision", x->request.guard.revision);
     str_reset(&x->scratch);
     str_addf(&x->scratch, "status.%s", status);
     page_text(data, "status_text", locale_text(x->locale, x->scratch.s));

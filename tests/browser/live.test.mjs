@@ -54,6 +54,32 @@ describe('What happens to a request is on the screen at once', () => {
     await second.waitForURL(/\/result\//);
   }));
 
+  test('what one tab learns, another shows whose stream and looks fail, hidden or not', as({}, async (person) => {
+    const { page, context } = person;
+    const hash = await person.requestHanging();
+    await person.openRequest('progress', hash);
+    const others = [await context.newPage(), await context.newPage()];
+    for (const other of others) {
+      await other.route(/\/(events|status)$/, (route) => route.abort());
+      await other.goto(page.url());
+    }
+    await setHidden(others[1], true);
+    await house.report(hash, { progress: 60, current_message: 'Page four of seven' });
+    for (const other of others) await other.getByText('Page four of seven').first().waitFor();
+    await person.act(hash, 'cancel');
+    for (const tab of [page, ...others]) await tab.waitForURL(/\/result\//);
+  }));
+
+  test('where tabs cannot talk to each other, each looks for itself', as({ clock: true }, async (person) => {
+    await person.context.addInitScript(() => delete window.BroadcastChannel);
+    const hash = await person.requestHanging();
+    await person.openRequest('progress', hash);
+    await house.report(hash, { progress: 60, current_message: 'Page four of seven' });
+    await person.shown('Page four of seven').waitFor();
+    await person.act(hash, 'cancel');
+    await person.page.waitForURL(/\/result\//);
+  }));
+
   test('a hidden tab keeps no stream, and is told what it missed when it is seen again', as({}, async (person) => {
     const { page } = person;
     const hash = await watching(person);
@@ -90,5 +116,78 @@ describe('What happens to a request is on the screen at once', () => {
     await person.shown('Page three of seven').waitFor();
     await person.act(hash, 'cancel');
     await person.lookUntil(/\/result\//);
+  }));
+
+  test('where a proxy keeps back all of a stream, looks go on', as({ clock: true }, async (person) => {
+    const { page } = person;
+    let asked = 0;
+    await page.route(/\/events$/, () => void asked++); // never answered
+    const hash = await person.requestHanging();
+    await person.openRequest('progress', hash);
+    await waitFor(() => asked === 1, { what: 'the page to ask for a stream' });
+    await house.report(hash, { progress: 50, current_message: 'Page three of seven' });
+    await person.look();
+    await person.shown('Page three of seven').waitFor();
+    await person.act(hash, 'cancel');
+    await person.lookUntil(/\/result\//);
+  }));
+
+  test('where one keeps back all but the beginning, the page does not believe in streams any more', as({ clock: true }, async (person) => {
+    const { page } = person;
+    await page.addInitScript(() => {
+      window.EventSource = class extends EventTarget {
+        constructor(url) {
+          super();
+          const now = fetch(url.replace(/events$/, 'status?by=stream')).then((answer) => answer.text());
+          now.then((data) => this.dispatchEvent(new MessageEvent('update', { data })));
+        }
+
+        close() {}
+      };
+    });
+    const hash = await person.requestHanging();
+    const begun = page.waitForResponse(/by=stream$/);
+    await person.openRequest('progress', hash);
+    await (await begun).finished();
+    await house.report(hash, { progress: 50, current_message: 'Page three of seven' });
+    await person.lookFor(person.shown('Page three of seven')); // the watchdog
+    for (let i = 0; i < 3; i++) {
+      const looked = page.waitForResponse(/\/status$/);
+      await page.clock.runFor(5_000);
+      await (await looked).finished();
+    }
+    await person.act(hash, 'cancel');
+    await person.lookUntil(/\/result\//);
+  }));
+
+  test('a failed request that is opened again has its result page move on, a hidden one when it is seen', as({ clock: true }, async (person) => {
+    const { page, peygir, context } = person;
+    const hash = await person.requestOcr('file-fail');
+    await peygir.status(hash, 'failed');
+    await waitFor(async () => (await peygir.cliJson('failed', 'list')).some(({ id }) => id === hash), { what: 'the job to be kept' });
+    await person.openRequest('result', hash);
+    await person.sees('result.heading_failed');
+    assert.equal(await viewers(hash), 0);
+    const second = await context.newPage();
+    await second.goto(page.url());
+    await setHidden(second, true);
+    await house.without('worker', async () => {
+      await peygir.cli('failed', 'retry', hash);
+      await person.lookUntil(/\/progress\//);
+      await second.waitForURL(/\/progress\//); // told by the first
+    });
+  }));
+
+  test('one that fails again shows how', as({ clock: true }, async (person) => {
+    const { page, peygir } = person;
+    const hash = await person.requestOcr('file-fail');
+    const { revision } = await peygir.status(hash, 'failed');
+    await waitFor(async () => (await peygir.cliJson('failed', 'list')).some(({ id }) => id === hash), { what: 'the job to be kept' });
+    await person.openRequest('result', hash);
+    await page.evaluate(() => (window.isFirst = true));
+    await peygir.cli('failed', 'retry', hash);
+    await waitFor(async () => (await peygir.status(hash, 'failed')).revision > revision, { what: 'another end' });
+    await person.lookWhile(() => page.waitForFunction(() => !window.isFirst, null, { timeout: 500 }), 'another result page');
+    await page.waitForURL(/\/result\//);
   }));
 });

@@ -196,16 +196,22 @@
         page.resend.set(texts.resendIn === "" ? null : Number(texts.resendIn));
     }
 
+    /* A page of something that ended shows nothing but that: whatever comes after makes it another. */
+    const isElsewhere = (page, view) =>
+        view.redirect_url && (view.redirect_url !== page.texts.place || (page.isFinal && view.revision > page.revision));
+
     /* Show a public view, wherever it came from. */
     function apply(page, view) {
-        if (view.redirect_url && view.redirect_url !== page.texts.place) {
+        const elsewhere = isElsewhere(page, view);
+
+        if (view.revision < page.revision)
+            return;
+        page.revision = view.revision;
+        if (elsewhere) {
             announce(page.texts.moving);
             go(view.redirect_url);
             return;
         }
-        if (view.revision < page.revision)
-            return;
-        page.revision = view.revision;
         page.pending = view.status === "pending";
         page.left = { seconds: view.estimated_remaining_time, since: performance.now(), stands: view.requires_otp };
         showBar(page.texts, view);
@@ -227,6 +233,37 @@
         announce(lost ? page.texts.offline : page.texts.online);
     }
 
+    /* `own`: not from another tab, which would hear it again. */
+    function hear(page, view, own) {
+        page.failures = 0;
+        trouble(page, false);
+        if (own && view.revision >= page.revision)
+            page.tabs.tell(view);
+        apply(page, view);
+    }
+
+    /* What one tab of a request learns, the others in its language show at once; a hidden one too, since this takes no connection. */
+    function share(page) {
+        let channel = null;
+
+        function open() {
+            if (channel || !window.BroadcastChannel)
+                return;
+            channel = new BroadcastChannel("peygir " + html.lang + " " + page.texts.statusUrl);
+            channel.addEventListener("message", (event) => hear(page, event.data, false));
+        }
+        function close() {
+            if (channel)
+                channel.close();
+            channel = null;
+        }
+        function tell(view) {
+            if (channel)
+                channel.postMessage(view);
+        }
+        return { open, close, tell };
+    }
+
     /* One look at the status. The seconds until the next one; null: this page is done. */
     async function look(page) {
         const stop = new AbortController(), limit = setTimeout(() => stop.abort(), ANSWER_WITHIN_S * 1000);
@@ -237,16 +274,15 @@
             });
 
             if (answer.status === 404) {
-                go(page.texts.place);
+                if (!page.isFinal) /* what is on the screen may still be read */
+                    go(page.texts.place);
                 return null;
             }
             if (!answer.ok)
                 throw Object.assign(new Error(answer.status), { retryAfter: Number(answer.headers.get("Retry-After")) || 0 });
             const view = await answer.json();
             const late = page.stream.live && view.revision > page.revision;
-            page.failures = 0;
-            trouble(page, false);
-            apply(page, view);
+            hear(page, view, true);
             page.stream.check(late);
             return page.stream.live && !page.pending ? WATCHDOG_S : POLL_S; /* a place in the queue is told by looks only */
         } catch (error) {
@@ -258,12 +294,19 @@
         }
     }
 
+    /* A browser has only six connections for all tabs of a site: a hidden one keeps none. */
+    const mayStream = (page) => !page.isFinal && !document.hidden;
+
+    /* Of requests that have ended only a failed one may be opened again. */
+    const isAsleep = (page) => (page.isFinal && page.texts.final !== "failed") || document.hidden;
+
     /* News as they happen, when browser and network let them through: `live` from the first that came until they fail, and `lost` is called
      * then. The browser comes back by itself after a connection that broke, and is told what it missed; one that was refused is tried again
-     * after a while, when a look found that all is well. */
+     * after a while, when a look found that all is well. A stream that kept news back, as a proxy does that buffers, is `doubted` until it
+     * brings some first. */
     function listen(page, lost) {
         const stream = { live: false, open, close, check };
-        let source = null, tried = -Infinity;
+        let source = null, tried = -Infinity, doubted = false;
 
         function close() {
             stream.live = false;
@@ -272,15 +315,16 @@
             source = null;
         }
         function open() {
-            if (source || !window.EventSource)
+            if (source || !window.EventSource || !mayStream(page))
                 return;
             tried = performance.now();
             source = new EventSource(page.texts.eventsUrl);
             source.addEventListener("update", (event) => {
-                stream.live = true;
-                page.failures = 0;
-                trouble(page, false);
-                apply(page, JSON.parse(event.data));
+                const view = JSON.parse(event.data);
+
+                doubted = doubted && view.revision <= page.revision;
+                stream.live = !doubted;
+                hear(page, view, true);
             });
             source.addEventListener("error", () => {
                 const was = stream.live;
@@ -296,33 +340,44 @@
         function check(late) {
             if (late)
                 close();
+            doubted = doubted || late;
             if (late || performance.now() - tried >= STREAM_AGAIN_S * 1000)
                 open();
         }
         return stream;
     }
 
+    /* --- watching --- */
+
     function watch(root) {
-        const page = { texts: root.dataset, failures: 0, revision: -1, message: null, isCode: "expiresIn" in root.dataset };
+        const page = {
+            texts: root.dataset, failures: 0, revision: Number(root.dataset.revision), message: null,
+            isCode: "expiresIn" in root.dataset, isFinal: "final" in root.dataset,
+        };
         let timer, busy = false;
+
+        /* Nobody waits for what one finds whose request has ended. */
+        function wait(seconds) {
+            clearTimeout(timer);
+            timer = setTimeout(run, (page.isFinal ? Math.max(seconds, WATCHDOG_S) : seconds) * 1000);
+        }
 
         async function run() {
             clearTimeout(timer);
-            if (busy || document.hidden)
+            if (busy || isAsleep(page))
                 return;
             busy = true;
             const next = await look(page);
             busy = false;
-            if (next !== null && !document.hidden)
-                timer = setTimeout(run, next * 1000);
+            if (next !== null && !isAsleep(page))
+                wait(next);
         }
 
-        /* A hidden tab keeps no connection: a browser has only six for all tabs of a site. */
         function attend() {
-            if (document.hidden)
-                page.stream.close();
-            else
+            if (mayStream(page))
                 page.stream.open();
+            else
+                page.stream.close();
             run();
         }
 
@@ -340,21 +395,24 @@
         }
         if (page.isCode)
             startCodePage(page);
-        page.stream = listen(page, () => {
-            clearTimeout(timer);
-            timer = setTimeout(run, POLL_S * 1000);
-        });
+        page.tabs = share(page);
+        page.stream = listen(page, () => wait(POLL_S));
         document.addEventListener("visibilitychange", attend);
         window.addEventListener("online", attend);
-        window.addEventListener("pagehide", page.stream.close);
+        window.addEventListener("pagehide", () => {
+            page.stream.close();
+            page.tabs.close();
+        });
         window.addEventListener("pageshow", (event) => {
-            if (event.persisted)
-                attend();
+            if (!event.persisted)
+                return;
+            page.tabs.open();
+            attend();
         });
         setInterval(age, POLL_S * 1000);
-        timer = setTimeout(run, POLL_S * 1000);
-        if (!document.hidden)
-            page.stream.open();
+        wait(POLL_S);
+        page.tabs.open();
+        page.stream.open();
     }
 
     /* --- every page --- */
