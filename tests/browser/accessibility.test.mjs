@@ -87,6 +87,7 @@ describe('Every page', () => {
   for (const language of LANGUAGES) {
     let found = {};
     test(`can be reached, in ${language}, without an error in the console`, as({ language }, async (person) => {
+      await person.context.grantPermissions(['notifications']); // for a button that is not there otherwise
       found = await walk(person);
       assert.equal(new Set(found.pages).size, found.pages.length);
     }));

@@ -102,7 +102,7 @@ describe('routes that answer', () => {
   });
 
   test('static files come from nginx and may be kept', async () => {
-    for (const [path, type] of [['/static/style.css', /^text\/css/], ['/static/favicon.svg', /^image\/svg/], ['/static/app.js', /javascript/]]) {
+    for (const [path, type] of [['/static/style.css', /^text\/css/], ['/static/favicon.svg', /^image\/svg/], ['/static/app.js', /javascript/], ['/static/bell.js', /javascript/]]) {
       const answer = await visitor.get(path);
       assert.equal(answer.status, 200, path);
       assert.match(answer.type, type);

@@ -1,5 +1,5 @@
-/* app.js: what pages do better with a script. Everything also works without it: progress and code page are kept up to date, a
- * summary of mistakes gets the focus, a form is not sent twice, and the result can be printed. */
+/* app.js: what pages do better with a script. Everything also works without it: progress and code page are kept up to date (bell.js calls
+ * the visitor back to them), a summary of mistakes gets the focus, a form is not sent twice, and the result can be printed. */
 (function () {
     "use strict";
 
@@ -200,6 +200,15 @@
     const isElsewhere = (page, view) =>
         view.redirect_url && (view.redirect_url !== page.texts.place || (page.isFinal && view.revision > page.revision));
 
+    /* A hidden tab that calls the visitor back stays as it is until it is seen: a notice does not outlive its page. */
+    function moveOn(page, view) {
+        page.next = view.redirect_url;
+        if (page.bell.rings(view))
+            return;
+        announce(page.texts.moving);
+        go(page.next);
+    }
+
     /* Show a public view, wherever it came from. */
     function apply(page, view) {
         const elsewhere = isElsewhere(page, view);
@@ -208,10 +217,10 @@
             return;
         page.revision = view.revision;
         if (elsewhere) {
-            announce(page.texts.moving);
-            go(view.redirect_url);
+            moveOn(page, view);
             return;
         }
+        page.next = page.told = null;
         page.pending = view.status === "pending";
         page.left = { seconds: view.estimated_remaining_time, since: performance.now(), stands: view.requires_otp };
         showBar(page.texts, view);
@@ -294,11 +303,11 @@
         }
     }
 
-    /* A browser has only six connections for all tabs of a site: a hidden one keeps none. */
-    const mayStream = (page) => !page.isFinal && !document.hidden;
+    /* A browser has only six connections for all tabs of a site: a hidden one keeps none, or the one that its bell may. */
+    const mayStream = (page) => !page.isFinal && (!document.hidden || page.bell.streams);
 
     /* Of requests that have ended only a failed one may be opened again. */
-    const isAsleep = (page) => (page.isFinal && page.texts.final !== "failed") || document.hidden;
+    const isAsleep = (page) => (page.isFinal && page.texts.final !== "failed") || (document.hidden && !page.bell.watches);
 
     /* News as they happen, when browser and network let them through: `live` from the first that came until they fail, and `lost` is called
      * then. The browser comes back by itself after a connection that broke, and is told what it missed; one that was refused is tried again
@@ -351,15 +360,16 @@
 
     function watch(root) {
         const page = {
-            texts: root.dataset, failures: 0, revision: Number(root.dataset.revision), message: null,
+            texts: root.dataset, failures: 0, revision: Number(root.dataset.revision), message: null, next: null, told: null,
             isCode: "expiresIn" in root.dataset, isFinal: "final" in root.dataset,
+            bell: { watches: false, streams: false, rings: () => false, attend() {}, leave() {} }, /* what bell.js makes of it */
         };
         let timer, busy = false;
 
-        /* Nobody waits for what one finds whose request has ended. */
+        /* Nobody waits for what a hidden tab finds, or one whose request has ended. */
         function wait(seconds) {
             clearTimeout(timer);
-            timer = setTimeout(run, (page.isFinal ? Math.max(seconds, WATCHDOG_S) : seconds) * 1000);
+            timer = setTimeout(run, (document.hidden || page.isFinal ? Math.max(seconds, WATCHDOG_S) : seconds) * 1000);
         }
 
         async function run() {
@@ -374,6 +384,10 @@
         }
 
         function attend() {
+            if (page.next && !document.hidden) {
+                go(page.next);
+                return;
+            }
             if (mayStream(page))
                 page.stream.open();
             else
@@ -397,21 +411,29 @@
             startCodePage(page);
         page.tabs = share(page);
         page.stream = listen(page, () => wait(POLL_S));
-        document.addEventListener("visibilitychange", attend);
+        if (window.hangBell)
+            window.hangBell(page, attend, go);
+        document.addEventListener("visibilitychange", () => {
+            page.bell.attend();
+            attend();
+        });
         window.addEventListener("online", attend);
         window.addEventListener("pagehide", () => {
             page.stream.close();
             page.tabs.close();
+            page.bell.leave();
         });
         window.addEventListener("pageshow", (event) => {
             if (!event.persisted)
                 return;
             page.tabs.open();
+            page.bell.attend();
             attend();
         });
         setInterval(age, POLL_S * 1000);
         wait(POLL_S);
         page.tabs.open();
+        page.bell.attend();
         page.stream.open();
     }
 
