@@ -11,7 +11,7 @@ struct sub_loop {
     struct sub *sub;
     uv_timer_t timer;
     uv_poll_t *poll; /* NULL while not connected */
-    int fd;
+    int fd, events;  /* what the loop waits for */
 };
 
 static void poll_closed(uv_handle_t *handle)
@@ -49,7 +49,8 @@ static void stop_poll(struct sub_loop *l)
 void sub_loop_drive(struct sub_loop *l)
 {
     int fd = sub_fd(l->sub), wait_ms = sub_timeout_ms(l->sub);
-    short events = sub_events(l->sub);
+    short polled = sub_events(l->sub);
+    int events = (polled & POLLIN ? UV_READABLE : 0) | (polled & POLLOUT ? UV_WRITABLE : 0);
     if (fd != l->fd)
         stop_poll(l);
     if (fd >= 0 && !l->poll) {
@@ -57,9 +58,11 @@ void sub_loop_drive(struct sub_loop *l)
         uv_poll_init(l->loop, l->poll, fd);
         l->poll->data = l;
         l->fd = fd;
+        l->events = 0;
     }
-    if (l->poll)
-        uv_poll_start(l->poll, (events & POLLIN ? UV_READABLE : 0) | (events & POLLOUT ? UV_WRITABLE : 0), ready);
+    if (l->poll && events != l->events) /* libuv takes the descriptor out of the epoll and puts it in again */
+        uv_poll_start(l->poll, events, ready);
+    l->events = events;
     uv_timer_start(&l->timer, tick, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
