@@ -115,7 +115,7 @@ int door_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return come(wsi, (struct span){ in, len });
     case LWS_CALLBACK_HTTP_WRITEABLE:
     case LWS_CALLBACK_SERVER_WRITEABLE:
-        return peer_write(peer_of(wsi));
+        return peer_room(peer_of(wsi));
     case LWS_CALLBACK_TIMER:
         return peer_time(peer_of(wsi));
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:

@@ -9,6 +9,7 @@
 
 enum {
     BATCH = 32, BATCHES = 3, /* at once; the other threads let viewers in */
+    FEW = 8,
     MESSAGE_MAX = 16384      /* bytes of one that goes on as it came */
 };
 
@@ -18,6 +19,7 @@ struct feed {
     struct hub *hub;
     struct sub *sub;
     struct sub_loop *carried; /* the subscription, by the loop */
+    uv_check_t heard;         /* looks begin when all that one reading brought has been heard */
     bool stopped, away;
     bool failed;                  /* a look did, since the last tick */
     struct topic *due, **due_end; /* looks to make, first come first served; each topic is held */
@@ -140,7 +142,7 @@ static void ask(const struct topic *t, struct views *v)
     }
 }
 
-static void start_batch(struct feed *f)
+static struct batch *next_batch(struct feed *f)
 {
     struct batch *b = xcalloc(1, sizeof *b);
     b->feed = f;
@@ -157,12 +159,23 @@ static void start_batch(struct feed *f)
         else
             hub_let_go(t);
     }
+    return b;
+}
+
+/* A few that are the only ones are looked at by the loop itself, while Redis is well: handing them to a thread and back would take longer
+ * than Redis does. */
+static void start_batch(struct feed *f)
+{
+    struct batch *b = next_batch(f);
     if (b->count == 0) {
         free(b);
         return;
     }
     f->running++;
-    pool_run(f->pool, read_batch, told, b);
+    if (!f->due && f->running == 1 && b->count <= FEW && !f->away && !f->failed)
+        pool_run_here(f->pool, read_batch, told, b);
+    else
+        pool_run(f->pool, read_batch, told, b);
 }
 
 static void pump(struct feed *f)
@@ -171,10 +184,9 @@ static void pump(struct feed *f)
         start_batch(f);
 }
 
-static void look(struct feed *f, struct topic *t)
+static void pump_heard(uv_check_t *heard)
 {
-    make_due(f, t);
-    pump(f);
+    pump(heard->data);
 }
 
 static void look_again(void *ctx, struct topic *t)
@@ -241,7 +253,7 @@ static void message(void *ctx, struct span channel, struct span payload)
     struct feed *f = ctx;
     struct topic *t = hub_find(f->hub, channel);
     if (t && is_request(t)) {
-        look(f, t);
+        make_due(f, t);
         hub_poke(f->hub, t);
     } else if (t || span_is(channel, f->house->notifications)) {
         pass_on(f, t, channel, payload);
@@ -257,7 +269,7 @@ static void subscribed(void *ctx, struct span channel)
         return;
     t->heard = true;
     if (is_request(t))
-        look(f, t);
+        make_due(f, t);
     hub_poke(f->hub, t);
 }
 
@@ -270,6 +282,9 @@ struct feed *feed_new(uv_loop_t *loop, const struct house *house, struct pool *p
     f->sub = sub_new(&house->main_url, "peygir-push-feed",
                      (struct sub_handler){ .message = message, .subscribed = subscribed, .ctx = f });
     f->carried = sub_loop_new(loop, f->sub);
+    uv_check_init(loop, &f->heard);
+    f->heard.data = f;
+    uv_check_start(&f->heard, pump_heard);
     return f;
 }
 
@@ -283,6 +298,11 @@ void feed_stop(struct feed *f)
     f->stopped = true;
 }
 
+static void closed(uv_handle_t *heard)
+{
+    free(heard->data);
+}
+
 void feed_close(struct feed *f)
 {
     while (f->due) {
@@ -291,7 +311,7 @@ void feed_close(struct feed *f)
         hub_let_go(t);
     }
     sub_loop_close(f->carried);
-    free(f);
+    uv_close((uv_handle_t *)&f->heard, closed);
 }
 
 /* --- topics --- */
@@ -311,7 +331,7 @@ void feed_open(struct feed *f, struct topic *t)
         hear_all(f, true);
     t->heard = sub_add(f->sub, t->name);
     if (t->heard && is_request(t))
-        look(f, t);
+        make_due(f, t);
     sub_loop_drive(f->carried);
 }
 
@@ -327,5 +347,5 @@ void feed_shut(struct feed *f, struct topic *t)
 void feed_catch_up(struct feed *f, struct topic *t)
 {
     if (t->heard && is_request(t))
-        look(f, t);
+        make_due(f, t);
 }

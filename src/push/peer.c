@@ -143,8 +143,10 @@ int peer_send(struct peer *c, enum lws_write_protocol protocol)
 
 void peer_wake(struct peer *c)
 {
-    if (c->wsi)
-        lws_callback_on_writable(c->wsi);
+    if (!c->wsi)
+        return;
+    c->asked = true;
+    lws_callback_on_writable(c->wsi);
 }
 
 void peer_answer(struct peer *c)
@@ -153,9 +155,9 @@ void peer_answer(struct peer *c)
     peer_wake(c);
 }
 
-int peer_write(struct peer *c)
+static int write_next(struct peer *c)
 {
-    if (!c || c->state == PEER_ENDING)
+    if (c->state == PEER_ENDING)
         return -1;
     if (c->state == PEER_OPEN)
         return c->kind->write ? c->kind->write(c) : 0;
@@ -167,14 +169,27 @@ int peer_write(struct peer *c)
     return 0;
 }
 
+int peer_room(struct peer *c)
+{
+    if (!c)
+        return -1;
+    c->asked = false;
+    return write_next(c);
+}
+
 void peer_viewer(void *ctx, struct viewer *v)
 {
     struct peer *c = v->owner;
     (void)ctx;
-    if (c->wsi && c->kind->wake)
+    if (c->wsi && c->kind->wake) {
         c->kind->wake(c);
-    else
-        peer_wake(c);
+    } else if (c->wsi && !c->asked) {
+        bool full = lws_partial_buffered(c->wsi);
+        if (!full && write_next(c) < 0)
+            c->state = PEER_ENDING; /* closed by the loop: whoever calls may be going through the viewers */
+        if (full || c->state == PEER_ENDING)
+            peer_wake(c);
+    }
 }
 
 /* --- pings --- */

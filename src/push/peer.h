@@ -36,6 +36,7 @@ struct peer {
     int fd;           /* its socket; closed by libwebsockets some time after it is gone */
     enum peer_state state;
     bool ping;        /* is to be written, or answered */
+    bool asked;       /* libwebsockets will say when the socket has room */
     unsigned holds;   /* pieces of work that still look at it */
     int64_t pinged_ms, due_ms; /* due_ms: when its timer runs out; 0: it has none */
     struct str answer;
@@ -58,14 +59,14 @@ int peer_time(struct peer *c);
 void peer_wake(struct peer *c);
 /* c->answer is the whole answer. */
 void peer_answer(struct peer *c);
-/* The socket has room. 0; -1 closes. */
-int peer_write(struct peer *c);
+/* libwebsockets says that the socket has room. 0; -1 closes. */
+int peer_room(struct peer *c);
 /* One text: begin, append to what it gives, send. What the socket does not take libwebsockets keeps, and asks for no more until that is gone. 0 or
  * -1. */
 struct str *peer_begin(struct peer *c);
 int peer_send(struct peer *c, enum lws_write_protocol protocol);
 
-/* The hub has something for a viewer, whose owner is a connection. */
+/* The hub has something for a viewer, whose owner is a connection: it is written at once where the socket has room. */
 void peer_viewer(void *ctx, struct viewer *v);
 /* Some of p->partings are ready. */
 void peer_part(struct push *p);

@@ -6,7 +6,7 @@
 #include "push/refusal.h"
 #include "push/sse.h"
 
-enum { RETRY_MS = 1000, RETRY_JITTER_MS = 2000 };
+enum { RETRY_MS = 1000, RETRY_JITTER_MS = 2000, AT_ONCE = 16384 /* bytes of one write, about */ };
 
 struct stream {
     struct peer peer;
@@ -42,7 +42,10 @@ static int write_stream(struct peer *c)
     struct stream *s = (struct stream *)c;
     if (!s->open)
         return 0;
-    add_next(s, peer_begin(c));
+    struct str *out = peer_begin(c);
+    do
+        add_next(s, out);
+    while (s->viewer.count > 0 && out->len < AT_ONCE);
     if (peer_send(c, LWS_WRITE_HTTP) < 0)
         return -1;
     if (s->viewer.over && s->viewer.count == 0)
