@@ -219,14 +219,19 @@ local function begin(id, from_score)
     l.begun[#l.begun + 1] = id
     if had.held_score then call('HDEL', data, 'held_score') end
   end
-  call('HSET', data, 'run', string.format('%.0f', run + 1), 'status', 'processing', 'started_at', now_text, 'worker_id', worker)
-  if not had.type then call('HSET', data, 'type', 'default') end
+  local set = {'run', string.format('%.0f', run + 1), 'status', 'processing', 'started_at', now_text, 'worker_id', worker}
+  local function also(name, value)
+    set[#set + 1] = name
+    set[#set + 1] = value
+  end
+  if not had.type then also('type', 'default') end
   if not had.created_at then
-    call('HSET', data, 'created_at', now_text)
+    also('created_at', now_text)
     flat[#flat + 1] = 'created_at'
     flat[#flat + 1] = now_text
   end
-  if from_score then call('HSET', data, 'from_score', from_score) end
+  if from_score then also('from_score', from_score) end
+  call('HSET', data, unpack(set))
   if had.completed_at then -- an outsider gave it once more under the same id
     call('HDEL', data, 'completed_at')
     call('PERSIST', data)
