@@ -1,8 +1,8 @@
 // push.mjs: what peygir-push costs on this machine, as `make bench-push` prints it. Viewers (push_load.c) come straight to its socket with
 // what nginx passes on; requests are made and changed by core (push_tell.c), no worker runs. Times are told as ratios to a bare loop
 // (push_floor.c) that writes as many bytes to as many viewers, measured in turns, because other things run on machines too; the ratio
-// told is the median of the turns. An event's age is the time from just before its change is written, or the floor's message is
-// published, until a viewer has it; that viewers read takes its time too, the same of both. A missed target is said, not punished.
+// told is the median of the turns. An event's age is the time from just before its change is written until a viewer has it; that the
+// change is written and that viewers read takes its time too, the same of both. A missed target is said, not punished.
 //
 //   BUILD_DIR      the build that is measured
 //   BENCH_VIEWERS  viewers of the largest crowd (10000); half of them look at one request, or come within ten seconds; a tenth of them
@@ -77,14 +77,14 @@ async function withCrowd(server, list, count, work) {
 
 // --- two servers and who tells them ---
 
-const tell = (verb, ...args) => yard.json('push-tell', [verb, ...args.map(String)]);
+const change = (...args) => yard.json('push-tell', ['change', ...args.map(String)]);
 const startPush = () => {
     const child = yard.push({ options: { PEYGIR_LOG_LEVEL: 'error' } });
-    return { socket: yard.file('push.sock'), pid: child.pid, tell: (list, rate, count) => tell('change', list, rate, count) };
+    return { socket: yard.file('push.sock'), pid: child.pid };
 };
 const startFloor = () => {
-    const socket = yard.file('floor.sock'), child = yard.program('push-floor', [yard.socket, socket]);
-    return { socket, pid: child.pid, tell: (list, rate, count) => tell('publish', list, rate, count, eventBytes) };
+    const socket = yard.file('floor.sock'), child = yard.program('push-floor', [yard.socket, socket, String(eventBytes)]);
+    return { socket, pid: child.pid };
 };
 
 // Work with each, in turns; they take turns in being first. What it gave, of all turns.
@@ -158,7 +158,7 @@ async function eachSecond(server, list, count, seconds = SECONDS) {
     const turn = {};
     await withCrowd(server, list, count, async (crowd) => {
         turn.cpu = await cpuDuring(server.pid, async () => {
-            const { sent, seconds: took } = await server.tell(list, count, count * seconds);
+            const { sent, seconds: took } = await change(list, count, count * seconds);
             turn.rate = sent / took;
             Object.assign(turn, await crowd.events(sent));
         });
@@ -184,7 +184,7 @@ async function ofOne(server) {
     await withCrowd(server, lists.one, sizes.half, async (crowd) => {
         const before = cpuSeconds(server.pid);
         for (let i = 0; i < SINGLE_CHANGES; i++) {
-            await server.tell(lists.one, 1, 1);
+            await change(lists.one, 1, 1);
             last.push((await crowd.events(sizes.half)).max);
         }
         cpu = (cpuSeconds(server.pid) - before) / SINGLE_CHANGES;
@@ -204,7 +204,7 @@ async function measureStorm() {
         const storm = new Crowd(push, lists.rest, sizes.half, STORM_S);
         try {
             const cpu = await cpuDuring(push.pid, async () => {
-                const [came, { sent }] = await Promise.all([storm.come(), push.tell(lists.many, sizes.many, sizes.many * STORM_S)]);
+                const [came, { sent }] = await Promise.all([storm.come(), change(lists.many, sizes.many, sizes.many * STORM_S)]);
                 report(`${name}: refused`, came.refused, '', ['at most', 0]);
                 for (const what of ['p50', 'p99', 'max']) report(`${name}: ${what} of waits for the first event`, came[what] * 1e3, 'ms');
                 const events = await crowd.events(sent);
@@ -242,16 +242,18 @@ async function makeRequests() {
 async function start() {
     // Snapshots of the log in the middle would be measured as well.
     yard = await Yard.start(build, { options: { PEYGIR_LIMIT_FACTOR: '0' }, conf: 'auto-aof-rewrite-percentage 0' });
+    const listens = (server) => waitFor(() => fs.existsSync(server.socket), { timeout: QUIET_MS, what: `${server.socket} to be there` });
     push = startPush();
-    floor = startFloor();
-    await waitFor(() => fs.existsSync(push.socket) && fs.existsSync(floor.socket), { timeout: QUIET_MS, what: 'both servers to listen' });
+    await listens(push);
     chooseSizes();
     await makeRequests();
     await withCrowd(push, lists.one, 1, async (crowd) => {
-        await push.tell(lists.one, 100, SAMPLE);
+        await change(lists.one, 100, SAMPLE);
         eventBytes = Math.round((await crowd.events(SAMPLE)).bytes / SAMPLE);
     });
     report('an event', eventBytes, 'bytes');
+    floor = startFloor();
+    await listens(floor);
 }
 
 try {

@@ -1,8 +1,8 @@
-/* push_floor.c: the least that telling viewers can cost: one thread, one epoll, one connection to Redis that hears a channel for each
- * request that is looked at, and hands each message to whoever looks, with its bytes as they are. It asks nobody whether they may,
- * reads no request, and pings nobody. push.mjs tells peygir-push's figures as ratios to it.
+/* push_floor.c: the least that telling viewers can cost: one thread, one epoll, one connection to Redis that hears the channel of each
+ * request that is looked at, and hands each message to whoever looks, as it is, filled up with blanks to as many bytes as an event of
+ * peygir-push has. It asks nobody whether they may, reads no request, and pings nobody. push.mjs tells peygir-push's figures as ratios to it.
  *
- *   push-floor REDIS_SOCKET SOCKET
+ *   push-floor REDIS_SOCKET SOCKET BYTES
  *
  * A viewer connects to SOCKET and asks in one piece; the request it looks at is the first word that begins with "/req_". */
 #include "base/xmalloc.h"
@@ -17,7 +17,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { USAGE = 2, BACKLOG = 4096, READY_AT_ONCE = 256, ASKED_MAX = 8192, HASH_LEN = 30, TOPICS_MAX = 100000 };
+enum { USAGE = 2, BACKLOG = 4096, READY_AT_ONCE = 256, ASKED_MAX = 8192, HASH_LEN = 30, TOPICS_MAX = 100000, EVENT_MAX = 65536 };
+#define CHANNEL "local_request_updates:"
 #define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\nretry: 1000\n\n"
 #define FIRST "id: 0\nevent: update\ndata: {}\n\n" /* whoever comes hears at once how things stand */
 
@@ -33,6 +34,7 @@ struct topic {
 
 static int loop;
 static redisContext *ear;
+static long event_bytes, told; /* told: the id of an event only has to grow */
 
 static void die(const char *what)
 {
@@ -85,17 +87,30 @@ static struct topic *open_topic(const char *channel)
     return entry.data;
 }
 
+static size_t write_event(char text[EVENT_MAX], const redisReply *said)
+{
+    int len = snprintf(text, EVENT_MAX, "id: %ld\nevent: update\ndata: %s", ++told, said->str);
+    int fill = event_bytes > len + 2 ? (int)event_bytes - len - 2 : 0;
+
+    if (len + fill + 2 >= EVENT_MAX)
+        die("a message is too long");
+    return (size_t)(len + snprintf(text + len, EVENT_MAX - (size_t)len, "%*s\n\n", fill, ""));
+}
+
 /* {"message" or "subscribe", channel, text or number} */
 static void hear(const redisReply *reply)
 {
     struct topic *t = reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 ? topic_of(reply->element[1]->str) : NULL;
     const redisReply *said = t ? reply->element[2] : NULL;
+    static char event[EVENT_MAX];
+    size_t len;
 
     if (!said)
         die(reply->type == REDIS_REPLY_ERROR ? reply->str : "Redis says what was not asked for");
+    len = said->type == REDIS_REPLY_STRING ? write_event(event, said) : 0;
     for (struct viewer *v = t->first; v; v = v->next)
-        if (said->type == REDIS_REPLY_STRING)
-            say(v, said->str, said->len);
+        if (len > 0)
+            say(v, event, len);
         else
             let_in(v);
     t->heard = true;
@@ -139,12 +154,12 @@ static void go(struct viewer *v)
 static void join(struct viewer *v, const char *asked)
 {
     const char *hash = strstr(asked, "/req_");
-    char channel[sizeof "floor:" + HASH_LEN];
+    char channel[sizeof CHANNEL + HASH_LEN];
     struct topic *t;
 
     if (!hash)
         die("a viewer asks for no request");
-    snprintf(channel, sizeof channel, "floor:%.*s", HASH_LEN, hash + 1);
+    snprintf(channel, sizeof channel, CHANNEL "%.*s", HASH_LEN, hash + 1);
     t = topic_of(channel);
     if (!t)
         t = open_topic(channel);
@@ -206,10 +221,11 @@ int main(int argc, char **argv)
     struct rlimit files;
     int listener;
 
-    if (argc != 3) {
-        fputs("usage: push-floor REDIS_SOCKET SOCKET\n", stderr);
+    if (argc != 4) {
+        fputs("usage: push-floor REDIS_SOCKET SOCKET BYTES\n", stderr);
         return USAGE;
     }
+    event_bytes = strtol(argv[3], NULL, 10);
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);

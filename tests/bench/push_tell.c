@@ -3,11 +3,9 @@
  *
  *   push-tell make COUNT                       make requests that a bot has begun, each of a visitor of its own: a line "TOKEN HASH" each
  *   push-tell change FILE RATE COUNT           COUNT changes, RATE a second and evenly, of the requests of FILE (such lines) in turn
- *   push-tell publish FILE RATE COUNT BYTES    as many events of BYTES, said whole and nothing but said, to the channels floor:HASH of
- *                                              push_floor.c
  *
- * Each change and event says when it was sent: "sent at NANOSECONDS" of the monotonic clock, taken when all is ready to be said. What
- * came of the last two is one line of JSON. */
+ * Each change says when it was made: "sent at NANOSECONDS" of the monotonic clock, taken when it is ready to be written. What came of
+ * them is one line of JSON. */
 #include "base/xmalloc.h"
 
 #include "base/daemon.h"
@@ -19,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COMMAND_MS = 5000, KEY_BYTES = 32, EVENT_MAX = 65536 };
+enum { COMMAND_MS = 5000, KEY_BYTES = 32 };
 #define SERVICE "document-ocr"
 #define DATA "{\"file_id\":\"scan-1\",\"language\":\"fa\"}"
 #define NS_PER_S INT64_C(1000000000)
@@ -69,25 +67,11 @@ static int decide_stamp(struct app *app, const struct request *rq, struct change
     return 1;
 }
 
-static void change_one(struct app *app, const char *hash, size_t bytes)
+static void change_one(struct app *app, const char *hash)
 {
     struct err err = ERR_INIT;
 
-    (void)bytes;
     must(change_make(app, span_of(hash), 0, decide_stamp, NULL, &err) == 1, &err);
-}
-
-/* The text as peygir-push would write it; blanks fill it up. Its id only has to grow. */
-static void publish_one(struct app *app, const char *hash, size_t bytes)
-{
-    static char text[EVENT_MAX + 1];
-    struct err err = ERR_INIT;
-    long long now = now_ns();
-    int len = snprintf(text, sizeof text, "id: %lld\nevent: update\ndata: {\"current_message\":\"sent at %lld\"}", now, now);
-    int fill = bytes > (size_t)len + 2 ? (int)bytes - len - 2 : 0;
-
-    snprintf(text + len, sizeof text - (size_t)len, "%*s\n\n", fill, "");
-    must(redis_do(app->redis, &err, "PUBLISH floor:%s %b", hash, text, strlen(text)) != NULL, &err);
 }
 
 struct list {
@@ -113,7 +97,7 @@ static struct list read_list(const char *file)
     return list;
 }
 
-static void pace(struct app *app, char **args, void (*one)(struct app *app, const char *hash, size_t bytes), size_t bytes)
+static void change(struct app *app, char **args)
 {
     struct list list = read_list(args[0]);
     long rate = number(args[1]), count = number(args[2]);
@@ -125,23 +109,10 @@ static void pace(struct app *app, char **args, void (*one)(struct app *app, cons
         int64_t due = start + i * NS_PER_S / rate;
         struct timespec at = { due / NS_PER_S, due % NS_PER_S };
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-        one(app, list.hash[(size_t)i % list.count], bytes);
+        change_one(app, list.hash[(size_t)i % list.count]);
     }
     printf("{\"sent\":%ld,\"seconds\":%.6f}\n", count, (double)(now_ns() - start) / (double)NS_PER_S);
     free(list.hash);
-}
-
-static void change(struct app *app, char **args)
-{
-    pace(app, args, change_one, 0);
-}
-
-static void publish(struct app *app, char **args)
-{
-    size_t bytes = (size_t)number(args[3]);
-
-    must(bytes <= EVENT_MAX, &(struct err){ .text = "an event is too long" });
-    pace(app, args, publish_one, bytes);
 }
 
 /* --- making --- */
@@ -157,7 +128,7 @@ static void make_one(struct app *app, const struct service *service, long n)
     snprintf(key, sizeof key, "push-tell-%ld", n);
     must(request_create(app, &(struct request_new){ .service = service, .data = SPAN(DATA), .owner = span_of(session.owner),
                                                     .locale = "fa", .key = span_of(key) }, hash, &err) == 1, &err);
-    change_one(app, hash, 0);
+    change_one(app, hash);
     printf("%s %s\n", session.token, hash);
 }
 
@@ -175,7 +146,7 @@ static const struct verb {
     const char *name;
     int args;
     void (*run)(struct app *app, char **args);
-} verbs[] = { { "make", 1, make }, { "change", 3, change }, { "publish", 4, publish } };
+} verbs[] = { { "make", 1, make }, { "change", 3, change } };
 
 static const struct verb *find_verb(int argc, char **argv)
 {
@@ -196,7 +167,7 @@ int main(int argc, char **argv)
     daemon_init();
     log_setup("push-tell", LOG_ERROR, false);
     if (!verb) {
-        fputs("usage: push-tell make|change|publish ...\n", stderr);
+        fputs("usage: push-tell make|change ...\n", stderr);
         return EXIT_USAGE;
     }
     settings_init(&settings, options_table, OPT_COUNT);
