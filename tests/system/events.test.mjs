@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { CODE, CREDIT, GOOD, OCR, enter, misdeed, untilCode } from '../lib/demo.mjs';
 import { eventsPath, open } from '../lib/events.mjs';
 import { isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { Visitor } from '../lib/visitor.mjs';
 import { timed } from '../lib/wait.mjs';
 
 const SCAN = { file_id: 'scan-1', language: 'fa' };
@@ -250,6 +251,23 @@ describe('who may see it', () => {
     await refused(await open(visitor, hash, { headers: { cookie: `peygir_session=${'0'.repeat(64)}` } }), 404);
     const persian = await refused(await open(other, hash, { headers: { 'accept-language': 'fa' } }), 404);
     assert.match(persian.detail, /[\u0600-\u06ff]/);
+  });
+
+  test('an API client sees what its token made, whatever cookie it brings, until the token is revoked', async () => {
+    const { token } = await peygir.cliJson('token', 'create', '--role', 'api', 'viewer');
+    const headers = { authorization: `Bearer ${token}` };
+    const client = new Visitor(peygir.base, { headers });
+    const made = await client.fetch('/api/local-requests', {
+      method: 'POST', body: JSON.stringify({ service: OCR, data: { ...SCAN, file_id: 'file-hang' } }), headers: { 'content-type': 'application/json' },
+    });
+    assert.equal(made.status, 202, made.html);
+    const stream = await open(client, made.json.hash);
+    await stream.until(() => true);
+    await refused(await open(visitor, hash, { headers }), 404);
+    await refused(await open(visitor, made.json.hash), 404);
+    await peygir.cli('token', 'revoke', 'viewer');
+    await stream.end;
+    await refused(await open(client, made.json.hash), 401);
   });
 
   test('on HTTPS whoever brings the cookie of HTTPS, which no other host can set', async () => {
