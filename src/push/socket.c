@@ -214,7 +214,7 @@ static void subscribe(struct socket *s, const char *topic)
     struct span id;
     enum ws_kind kind = ws_kind(topic, &id);
     struct subscription *known = find(s, topic);
-    if (known && known->stage != ASKING)
+    if (known && known->stage == OPEN) /* else the confirmation is to come */
         say(s, "subscribed", topic);
     if (known)
         return;
