@@ -45,17 +45,19 @@ static const struct entry cli_flags[] = {
 
 #define CONFIGURATION_FILE \
     { "\\fI/etc/peygir/peygir.env\\fR", "Options, if the file exists; see \\fBpeygir.env\\fR(5)." }
-#define SERVICE_FILES { "\\fI" PKGSYSCONFDIR "/services\\fR", "One JSON file for each service." }
+#define DEFINITION_FILES \
+    { "\\fI" PKGSYSCONFDIR "/services\\fR", "One JSON file for each service." }, \
+    { "\\fI" PKGSYSCONFDIR "/jobs\\fR", "One JSON file for each job type." }
 
 static const struct entry web_files[] = {
     CONFIGURATION_FILE,
-    SERVICE_FILES,
+    DEFINITION_FILES,
     { "\\fI" PKGDATADIR "/templates\\fR", "The pages, as Mustache templates." },
     { "\\fI" PKGDATADIR "/locales\\fR", "Texts by language." },
     { NULL, NULL },
 };
 
-static const struct entry program_files[] = { CONFIGURATION_FILE, SERVICE_FILES, { NULL, NULL } };
+static const struct entry program_files[] = { CONFIGURATION_FILE, DEFINITION_FILES, { NULL, NULL } };
 
 static const struct entry bot_files[] = {
     { "\\fIbots/demo/README.md\\fR", "In the source tree: the inputs that make the bot misbehave." },
@@ -110,16 +112,19 @@ static const struct page pages[] = {
           "\\fB\\-\\-drain\\fR is over, gives the rest back and exits with status 0.",
       .flags = worker_flags, .files = program_files, .exits = daemon_exits,
       .see_also = "\\fBpeygir\\fR(1), \\fBpeygir.env\\fR(5), \\fBpeygir\\-web\\fR(8)" },
-    { .name = "peygir-push", .section = "8", .summary = "streams of events of Peygir", .programs = PROGRAM_PUSH,
+    { .name = "peygir-push", .section = "8", .summary = "serves everything that waits at Peygir", .programs = PROGRAM_PUSH,
       .starts_as_all = true, .synopsis = "[\\fIFLAG\\fR]...",
       .description =
-          "Tells visitors what happens to their requests as it happens, by Server\\-Sent Events. It expects a listening "
-          "Unix socket as file descriptor 0, as \\fBspawn\\-fcgi\\fR(1) or a systemd socket hands it over, and speaks HTTP/1.1 "
-          "on it to nginx, which passes it what is for it. The socket must be reachable by nginx only. More than one process may "
-          "serve the same socket, or others on other hosts.\n.PP\n"
-          "Nothing is kept here: what a stream says is read from Redis. Whoever is cut off, because the program was stopped or "
-          "killed, comes back and is told what happened meanwhile; while Redis is away streams stay open. Needs libwebsockets "
-          "with its libuv loop.",
+          "Serves everything that waits. It tells pages and programs what happens to requests and jobs as it happens, by "
+          "Server\\-Sent Events and WebSockets, and gives bots the code that they wait for. It expects a listening Unix socket as file "
+          "descriptor 0, as \\fBspawn\\-fcgi\\fR(1) or a systemd socket hands it over, and speaks HTTP/1.1 on it to nginx, which passes it "
+          "what is for it. The socket must be reachable by nginx only. More than one process may serve the same socket, or others on "
+          "other hosts.\n.PP\n"
+          "Nothing is kept here: what is said of a request is read from Redis, and a code stays there until it is handed over. Whoever is "
+          "cut off, because the program was stopped or killed, comes back and is told how requests stand; notifications of that time "
+          "are lost. While Redis is away streams and WebSockets stay open, and a bot is told to ask again.\n.PP\n"
+          "It needs libwebsockets with its libuv loop (in Debian the package libwebsockets\\-evlib\\-uv), the secret file of "
+          "\\fBpeygir\\-web\\fR(8), and the services and job types that the other programs have.",
       .files = program_files, .exits = daemon_exits,
       .see_also = "\\fBpeygir\\fR(1), \\fBspawn\\-fcgi\\fR(1), \\fBpeygir.env\\fR(5), \\fBpeygir\\-web\\fR(8)" },
     { .name = "peygir-demo-bot", .section = "1", .summary = "demonstration bot of Peygir", .programs = PROGRAM_BOT,
