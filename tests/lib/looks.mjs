@@ -24,3 +24,10 @@ export function cpuSeconds(pid) {
 // How many descriptors a process has open, and how many it may have.
 export const descriptorsOf = (pid) => fs.readdirSync(`/proc/${pid}/fd`).length;
 export const descriptorLimit = (pid) => Number(/^Max open files +(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/limits`, 'utf8'))[1]);
+
+// How many connections a listening socket of the file system has, accepted or about to be.
+export const connectionsOf = (socket) =>
+  fs.readFileSync('/proc/net/unix', 'utf8').split('\n').filter((line) => line.endsWith(` ${socket}`) && line.split(/\s+/)[5] === '03').length;
+
+// What a sanitizer keeps in quarantine and in the shadow says nothing about the program's own memory.
+export const hasSanitizer = (program) => /__[at]san_init/.test(fs.readFileSync(program, 'latin1'));
