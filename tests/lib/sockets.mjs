@@ -4,7 +4,7 @@ import { waitFor } from './wait.mjs';
 
 const WITHIN_MS = 20_000;
 
-// connect(visitor, { headers, origin, path, socket }): open, or an error that has the answer's `status` and `body`. socket: of peygir-push
+// connect(visitor, { headers, origin, path, socket }): open, or an error that has the answer's `status`, `headers` and `body`. socket: of peygir-push
 // itself, without nginx.
 export function connect(visitor, { headers = {}, origin, path = '/ws', socket } = {}) {
   const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
@@ -19,7 +19,7 @@ export function connect(visitor, { headers = {}, origin, path = '/ws', socket } 
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk) => (body += chunk));
-      response.on('end', () => reject(Object.assign(new Error(`refused: ${response.statusCode}`), { status: response.statusCode, body })));
+      response.on('end', () => reject(Object.assign(new Error(`refused: ${response.statusCode}`), { status: response.statusCode, headers: response.headers, body })));
     });
   });
 }

@@ -1,6 +1,7 @@
 // churn.test.mjs: connections of peygir-push in their hundreds: they come and go and leave nothing behind, one that never reads costs no more than it may,
-// and push itself may end while they are open.
+// nginx counts them, and push itself may end while they are open.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
@@ -241,6 +242,64 @@ describe('a WebSocket that reads nothing', () => {
     await flood(quick, 1);
     assert.equal(quick.closed, null);
     for (const line of [quick, stuck]) line.close();
+  });
+});
+
+describe('nginx', () => {
+  // How many streams of one address it lets be open, and how many connections each of its processes may have.
+  const bounds = (peygir) => {
+    const text = fs.readFileSync(peygir.file('nginx.conf'), 'utf8');
+    return [/limit_conn peygir_streams (\d+);/, /worker_connections (\d+);/].map((pattern) => Number(pattern.exec(text)[1]));
+  };
+
+  // The sentence of nginx, not of push, which would say what its limit is.
+  function assertFull({ status, type, policy, body }) {
+    assert.equal(status, 429);
+    assert.equal(type, 'application/problem+json');
+    assert.equal(JSON.parse(body).status, 429);
+    assert.equal(policy, undefined);
+  }
+
+  async function fullSocket(visitor) {
+    const error = await connect(visitor).then(() => assert.fail('it was let in'), (refused) => refused);
+    assertFull({ status: error.status, type: error.headers['content-type'], policy: error.headers['ratelimit-policy'], body: error.body });
+    assert.ok(Number(error.headers['retry-after']) >= 1);
+  }
+
+  async function fullStream(visitor, hash) {
+    const stream = await open(visitor, hash);
+    await stream.end;
+    assertFull({ status: stream.status, type: stream.headers['content-type'], policy: stream.headers['ratelimit-policy'], body: stream.text });
+  }
+
+  test('counts streams and WebSockets of an address together, and one that ends makes room', async (t) => {
+    const peygir = await start({ env: { PEYGIR_LIMIT_FACTOR: '0.006' } });
+    t.after(() => peygir.stop());
+    const [most] = bounds(peygir);
+    assert.equal(most, 6);
+    const visitor = peygir.visitor();
+    const hash = await visitor.request(CREDIT, misdeed('hang'));
+    const stream = await open(visitor, hash);
+    assert.equal(stream.status, 200);
+    const lines = await times(most - 1, () => connect(visitor));
+    await fullSocket(visitor);
+    await fullStream(visitor, hash);
+    assert.equal((await visitor.get('/')).status, 200, 'pages are not counted');
+    stream.close();
+    const more = await waitFor(() => connect(visitor).catch(({ status }) => assert.equal(status, 429)), { what: 'room for one more' });
+    await fullSocket(visitor);
+    for (const line of [...lines, more]) line.close();
+  });
+
+  test('with the factor 0 refuses none, and keeps up with as many as one address may open at the highest', async (t) => {
+    const [free, generous] = await Promise.all(['0', '1000'].map((factor) => start({ env: { PEYGIR_LIMIT_FACTOR: factor, PEYGIR_DEMO: 'off' } })));
+    t.after(() => Promise.all([free.stop(), generous.stop()]));
+    const visitor = free.visitor();
+    const lines = await times(300, () => connect(visitor));
+    for (const line of lines) line.close();
+    const [streams, room] = bounds(generous);
+    assert.ok(streams >= 60, `${streams} streams`);
+    assert.ok(room - 2 * streams >= room / 4, `each takes two of ${room} connections, and ${streams} may be open: that leaves no room for pages`);
   });
 });
 
