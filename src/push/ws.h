@@ -9,7 +9,7 @@
 /* {"subscribe": ["request:HASH", "task:ID", "notifications"], "unsubscribe": [...], "ping": anything}, at least one of them. */
 struct ws_order {
     bool leave;          /* unsubscribe */
-    const char *topic;   /* borrowed from the message; valid UTF-8, without control characters */
+    const char *topic;   /* borrowed from the message; valid UTF-8 */
 };
 struct ws_message {
     struct json_object *root; /* owned */
