@@ -4,12 +4,13 @@
 #include "push/hub.h"
 
 static const char en[] = "en", fa[] = "fa";
-static int woken, opened, closed;
+static int woken, opened, closed, house;
+static void *last_ctx, *last_owner;
 
 static void count_wake(void *ctx, struct viewer *v)
 {
-    (void)ctx;
-    (void)v;
+    last_ctx = ctx;
+    last_owner = v->owner;
     woken++;
 }
 
@@ -30,7 +31,8 @@ static void count_closed(void *ctx, struct topic *t)
 static int setup(void **state)
 {
     woken = opened = closed = 0;
-    *state = hub_new((struct hub_handler){ count_wake, count_opened, count_closed, NULL });
+    last_ctx = last_owner = NULL;
+    *state = hub_new((struct hub_handler){ count_wake, count_opened, count_closed, &house });
     return 0;
 }
 
@@ -180,6 +182,79 @@ static void what_waits_goes_with_the_viewer(void **state)
     event_drop(e);
 }
 
+static void one_who_waits_without_a_language_is_woken_and_told_nothing(void **state)
+{
+    struct hub *h = *state;
+    struct viewer waits = { .seen = INT64_MAX }, looks = { .language = en, .seen = 3 };
+    hub_join(h, "a", &waits);
+    hub_join(h, "a", &looks);
+    assert_int_equal(hub_seen(waits.topic), 3);
+    publish(h, waits.topic, en, 4, false);
+    assert_int_equal(woken, 1);
+    assert_null(hub_take(&waits));
+    hub_poke(h, waits.topic);
+    assert_int_equal(woken, 2);
+    assert_false(waits.over);
+    hub_leave(h, &looks);
+    hub_poke(h, waits.topic);
+    assert_int_equal(woken, 3);
+    hub_leave(h, &waits);
+}
+
+static void what_has_no_language_is_for_those_who_look_without_one(void **state)
+{
+    struct hub *h = *state;
+    struct viewer plain = { .seen = -1 }, looks = { .language = en, .seen = -1 };
+    hub_join(h, "a", &plain);
+    hub_join(h, "a", &looks);
+    publish(h, plain.topic, NULL, 1, false);
+    publish(h, plain.topic, NULL, 2, false);
+    assert_int_equal(looks.count, 0);
+    expect(&plain, 1);
+    expect(&plain, 2);
+    hub_leave(h, &plain);
+    hub_leave(h, &looks);
+}
+
+static void a_viewer_keeps_as_many_as_it_says(void **state)
+{
+    struct hub *h = *state;
+    struct viewer few = { .language = en, .keeps = 2 }, many = { .language = en };
+    hub_join(h, "a", &few);
+    hub_join(h, "a", &many);
+    for (int64_t revision = 1; revision <= 5; revision++)
+        publish(h, few.topic, en, revision, false);
+    assert_int_equal(few.count, 1);
+    assert_int_equal(many.count, 5);
+    expect(&few, 5);
+    publish(h, few.topic, en, 6, false);
+    publish(h, few.topic, en, 7, false);
+    expect(&few, 6);
+    expect(&few, 7);
+    assert_null(hub_take(&few));
+    hub_leave(h, &few);
+    hub_leave(h, &many);
+}
+
+static void whoever_is_woken_is_told_to_the_house_with_its_owner(void **state)
+{
+    struct hub *h = *state;
+    int one_owner, two_owner;
+    struct viewer one = { .language = en, .owner = &one_owner }, two = { .owner = &two_owner };
+    hub_join(h, "a", &one);
+    hub_join(h, "a", &two);
+    publish(h, one.topic, en, 1, false);
+    assert_ptr_equal(last_ctx, &house);
+    assert_ptr_equal(last_owner, &one_owner);
+    hub_poke(h, two.topic);
+    assert_ptr_equal(last_owner, &two_owner);
+    hub_cut(h, &one);
+    assert_ptr_equal(last_owner, &one_owner);
+    assert_int_equal(woken, 3);
+    hub_leave(h, &one);
+    hub_leave(h, &two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +265,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(whoever_may_not_look_any_more_is_told_nothing_that_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(a_held_topic_outlives_its_viewers, setup, teardown),
         cmocka_unit_test_setup_teardown(what_waits_goes_with_the_viewer, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_who_waits_without_a_language_is_woken_and_told_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_has_no_language_is_for_those_who_look_without_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_viewer_keeps_as_many_as_it_says, setup, teardown),
+        cmocka_unit_test_setup_teardown(whoever_is_woken_is_told_to_the_house_with_its_owner, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
