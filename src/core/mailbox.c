@@ -56,6 +56,6 @@ int mailbox_return(struct app *app, struct span hash, const struct letter *lette
 {
     const struct key keys[] = { key_document(hash), key_mailbox(hash) };
     char digits[NUMBER_SIZE];
-    const struct span args[] = { { letter->text.s, letter->text.len }, span_number(digits, letter->stays_ms > 0 ? letter->stays_ms : 1) };
+    const struct span args[] = { { letter->text.s, letter->text.len }, span_number(digits, letter->stays_ms) };
     return ask(app, &script_mailbox_return, keys, ARRAY_LEN(keys), args, ARRAY_LEN(args), err) ? 0 : -1;
 }

@@ -201,6 +201,30 @@ static void a_letter_is_put_back_before_the_others_with_its_time(void **state)
     expect_none(h, 1);
 }
 
+static void one_that_came_meanwhile_loses_no_time_by_that(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    (void)state;
+    put(h, LETTER, "30000");
+    expect_letter(h, 1, LETTER);
+    put(h, "{\"cancelled\":true}", "600000");
+    return_letter(h);
+    assert_in_range(stays_ms(h), 60000, 600000);
+}
+
+static void one_without_a_time_has_none_when_it_is_put_back(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    const struct key mailbox = key_mailbox(h);
+    (void)state;
+    REDIS_RUN("RPUSH", mailbox.s, LETTER);
+    expect_letter(h, 1, LETTER);
+    return_letter(h);
+    assert_redis(LETTER, "LINDEX", mailbox.s, "0");
+}
+
 static void nothing_is_put_back_to_a_request_that_is_gone(void **state)
 {
     char hash[HASH_SIZE];
@@ -246,6 +270,8 @@ int main(void)
         T(a_cancellation_is_told_before_that_the_request_has_ended),
         T(however_a_request_ended_a_bot_need_not_wait_any_more),
         T(a_letter_is_put_back_before_the_others_with_its_time),
+        T(one_that_came_meanwhile_loses_no_time_by_that),
+        T(one_without_a_time_has_none_when_it_is_put_back),
         T(nothing_is_put_back_to_a_request_that_is_gone),
         T(when_redis_is_full_letters_are_taken_and_put_back_all_the_same),
     };
