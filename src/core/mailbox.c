@@ -54,7 +54,7 @@ int mailbox_take(struct app *app, struct span hash, int64_t run, struct letter *
 
 int mailbox_return(struct app *app, struct span hash, const struct letter *letter, struct err *err)
 {
-    const struct key keys[] = { key_document(hash), key_mailbox(hash) };
+    const struct key keys[] = { key_document(hash), key_guard(hash), key_mailbox(hash) };
     char digits[NUMBER_SIZE];
     const struct span args[] = { { letter->text.s, letter->text.len }, span_number(digits, letter->stays_ms) };
     return ask(app, &script_mailbox_return, keys, ARRAY_LEN(keys), args, ARRAY_LEN(args), err) ? 0 : -1;

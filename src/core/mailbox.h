@@ -12,7 +12,8 @@ struct letter {
 /* The oldest letter; run 0: of whichever run. 1; 0: there is none now; -1: ERR_NOT_FOUND (no such request), ERR_STALE (the run is over),
  * ERR_FINAL (it has ended). One round trip. */
 int mailbox_take(struct app *app, struct span hash, int64_t run, struct letter *out, struct err *err);
-/* Put it back for the next who asks: whoever took it has gone. What came meanwhile stays no shorter for that. 0 or -1. */
+/* Put it back for the next who asks: whoever took it has gone. What came meanwhile stays no shorter for that. When the request
+ * has ended or is gone meanwhile, nothing is put back but the word of its cancellation. 0 or -1. */
 int mailbox_return(struct app *app, struct span hash, const struct letter *letter, struct err *err);
 
 #endif

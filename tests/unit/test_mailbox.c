@@ -238,6 +238,21 @@ static void nothing_is_put_back_to_a_request_that_is_gone(void **state)
     assert_redis("0", "EXISTS", mailbox.s);
 }
 
+static void a_code_is_not_put_back_to_a_request_that_has_ended_but_the_word_of_that_is(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = waiting("k", hash);
+    (void)state;
+    assert_int_equal(otp_submit(house_app(), house_service("credit-score-rating"), h, SPAN("12345"), &err), 1);
+    expect_letter(h, 1, LETTER);
+    assert_int_equal(request_cancel(house_app(), h, &err), 1);
+    return_letter(h);
+    expect_letter(h, 1, "{\"cancelled\":true}");
+    expect_refused(h, 1, ERR_FINAL);
+    return_letter(h);
+    expect_letter(h, 1, "{\"cancelled\":true}");
+}
+
 /* --- bad days --- */
 
 static void when_redis_is_full_letters_are_taken_and_put_back_all_the_same(void **state)
@@ -273,6 +288,7 @@ int main(void)
         T(one_that_came_meanwhile_loses_no_time_by_that),
         T(one_without_a_time_has_none_when_it_is_put_back),
         T(nothing_is_put_back_to_a_request_that_is_gone),
+        T(a_code_is_not_put_back_to_a_request_that_has_ended_but_the_word_of_that_is),
         T(when_redis_is_full_letters_are_taken_and_put_back_all_the_same),
     };
     return cmocka_run_group_tests_name("mailbox", tests, house_setup, house_teardown);
