@@ -145,6 +145,75 @@ static void a_job_is_found_in_whichever_queue_it_is(void **state)
     assert_int_equal(job_find(house_app(), queues, 0, "a", &view, &err), 0);
 }
 
+/* What job_find_owner says in the queues task, mail and slow. */
+static int owner_of(const char *id, struct job_owner *out)
+{
+    char task[] = "task", mail[] = "mail", slow[] = "slow", *const queues[] = { task, mail, slow };
+
+    return job_find_owner(house_app(), queues, ARRAY_LEN(queues), id, out, &err);
+}
+
+static void a_jobs_owner_is_found_in_whichever_queue_it_is_by_one_round_trip(void **state)
+{
+    static const char hash[] = "req_0123456789ABCDEFGHJKMNPQRS";
+    struct job_owner owner;
+    uint64_t before;
+
+    (void)state;
+    jobs_push(&(struct job_new){ .queue = "mail", .id = "a", .user_id = "sara" });
+    jobs_push(&(struct job_new){ .queue = "slow", .id = "a", .user_id = "ali" });
+    jobs_push(&(struct job_new){ .queue = "slow", .id = "b", .request_hash = hash });
+    before = redis_round_trips(house_app()->redis);
+    assert_int_equal(owner_of("a", &owner), 1);
+    assert_int_equal(redis_round_trips(house_app()->redis) - before, 1);
+    assert_string_equal(owner.user_id, "sara");
+    assert_string_equal(owner.hash, "");
+    assert_int_equal(owner_of("b", &owner), 1);
+    assert_string_equal(owner.user_id, "");
+    assert_string_equal(owner.hash, hash);
+    jobs_push(&(struct job_new){ .id = "done", .user_id = "sara" });
+    jobs_end("done", jobs_take("done"), JOB_COMPLETED, NULL);
+    assert_int_equal(owner_of("done", &owner), 1);
+    assert_string_equal(owner.user_id, "sara");
+}
+
+static void a_job_of_nobody_is_found_and_one_that_is_not_there_is_not(void **state)
+{
+    struct job_owner owner;
+
+    (void)state;
+    jobs_push(&(struct job_new){ .id = "a" });
+    assert_int_equal(owner_of("a", &owner), 1);
+    assert_string_equal(owner.user_id, "");
+    assert_string_equal(owner.hash, "");
+    memset(&owner, 'x', sizeof(owner));
+    assert_int_equal(owner_of("b", &owner), 0);
+    assert_string_equal(owner.user_id, "");
+    assert_string_equal(owner.hash, "");
+    assert_int_equal(job_find_owner(house_app(), NULL, 0, "a", &owner, &err), 0);
+}
+
+static void an_owner_that_no_rule_allows_is_none(void **state)
+{
+    char user[130];
+    struct job_owner owner;
+
+    (void)state;
+    memset(user, 'u', sizeof(user));
+    user[128] = '\0';
+    REDIS_RUN("HSET", JOBS_DATA("longest"), "user_id", user);
+    user[128] = 'u';
+    user[129] = '\0';
+    REDIS_RUN("HSET", JOBS_DATA("too-long"), "user_id", user, "request_hash", "req_short");
+    assert_int_equal(owner_of("longest", &owner), 1);
+    assert_int_equal(strlen(owner.user_id), 128);
+    assert_int_equal(owner_of("too-long", &owner), 1);
+    assert_string_equal(owner.user_id, "");
+    assert_string_equal(owner.hash, "");
+    REDIS_RUN("SET", JOBS_DATA("odd"), "text");
+    assert_int_equal(owner_of("odd", &owner), -1);
+}
+
 /* --- explaining --- */
 
 static void expect_sentence(const char *id, const char *sentence)
@@ -432,6 +501,9 @@ int main(void)
         T(what_is_not_there_is_not_found_and_a_bare_id_is),
         T(one_far_back_in_a_long_list_is_there_without_a_number),
         T(a_job_is_found_in_whichever_queue_it_is),
+        T(a_jobs_owner_is_found_in_whichever_queue_it_is_by_one_round_trip),
+        T(a_job_of_nobody_is_found_and_one_that_is_not_there_is_not),
+        T(an_owner_that_no_rule_allows_is_none),
         T(a_waiting_jobs_place_is_explained),
         T(a_missing_worker_is_named),
         T(a_pause_and_a_limit_of_its_queue_are_explained),

@@ -277,6 +277,39 @@ static void types_are_in_order_of_name_and_found_by_it(void **state)
     job_types_free(types);
 }
 
+static void each_queue_of_the_types_is_told_once_the_default_one_first(void **state)
+{
+    struct job_types *types;
+    char **queues;
+    size_t count;
+
+    (void)state;
+    files_put("a.json", "{\"handler\":\"none\",\"queue\":\"mail\"}");
+    files_put("b.json", "{\"handler\":\"none\",\"queue\":\"slow\"}");
+    files_put("c.json", "{\"handler\":\"none\",\"queue\":\"mail\"}");
+    files_put("z.json", "{\"handler\":\"none\",\"queue\":\"task\"}");
+    types = open_all();
+    queues = job_types_queues(types, &count);
+    assert_int_equal(count, 3);
+    assert_string_equal(queues[0], "task");
+    assert_string_equal(queues[1], "mail");
+    assert_string_equal(queues[2], "slow");
+    free(queues);
+    job_types_free(types);
+}
+
+static void without_types_there_is_the_default_queue(void **state)
+{
+    char **queues;
+    size_t count;
+
+    (void)state;
+    queues = job_types_queues(NULL, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(queues[0], "task");
+    free(queues);
+}
+
 static void a_directory_without_default_is_refused(void **state)
 {
     struct err err = ERR_INIT;
@@ -453,6 +486,8 @@ int main(void)
         IN_FILES(a_wrong_file_is_refused_with_file_place_and_reason),
         IN_FILES(the_name_of_the_file_is_the_name_of_the_type),
         IN_FILES(types_are_in_order_of_name_and_found_by_it),
+        IN_FILES(each_queue_of_the_types_is_told_once_the_default_one_first),
+        cmocka_unit_test(without_types_there_is_the_default_queue),
         IN_FILES(a_directory_without_default_is_refused),
         IN_FILES(one_wrong_file_refuses_the_directory),
         cmocka_unit_test(what_ships_is_right_and_runs_only_maintenance_by_the_clock),
