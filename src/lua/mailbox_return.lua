@@ -2,6 +2,7 @@
 -- mailbox_return.lua: a letter that was taken and could not be handed over lies where it lay.
 -- keys: document, guard, mailbox
 -- args: the letter, ms for which it may stay (-1: for ever)
+-- result: 1; 0: it is not put back
 local call = redis.call
 if call('EXISTS', KEYS[1]) == 0 then return 0 end
 -- The end of a request empties its mailbox, and the word of that is the only letter.
