@@ -30,7 +30,8 @@ const nobodyWaits = (hash) => waitFor(async () => (await listeners(hash)) === 1,
 // A request whose bot is at work and, as a bot does that reports in Redis, asks for a code.
 async function asking(visitor) {
   const hash = await visitor.request(CREDIT, misdeed('hang'));
-  await peygir.status(hash, 'processing');
+  // The demonstration's bot reports in Redis as well, once: two that read, change and write would undo each other's words.
+  await waitFor(async () => (await visitor.view(hash)).progress === 30, { what: 'the bot to have begun' });
   const key = `local_request:${hash}`;
   const code = { hash: 'handle', expires_at: new Date(Date.now() + 120_000).toISOString(), message: 'a code was sent', length: 5 };
   await waitFor(async () => { // the bot's own first report may come between
