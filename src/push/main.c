@@ -10,8 +10,8 @@
 static const struct options_program program = {
     .name = "peygir-push",
     .bit = PROGRAM_PUSH,
-    .summary = "Serves everything that waits: tells visitors what happens to their requests as it happens (Server-Sent Events and WebSockets), and "
-               "bots the code that they wait for. It is started by spawn-fcgi or a systemd socket, with the listening socket on descriptor 0.",
+    .summary = "Serves all that waits: streams of events, WebSockets, bots that want a code. It is started by spawn-fcgi or a systemd "
+               "socket, with the listening socket on descriptor 0.",
 };
 
 /* One sentence, and the exit status. */
