@@ -10,6 +10,7 @@ import { CODE, CREDIT, GOOD, enter, misdeed, untilCode } from '../lib/demo.mjs';
 import { eventsPath, open } from '../lib/events.mjs';
 import { connectionsOf, descriptorsOf, hasSanitizer, memoryOf } from '../lib/looks.mjs';
 import { BUILD, LONG, isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { bearers, signedIn } from '../lib/programs.mjs';
 import { connect } from '../lib/sockets.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
@@ -23,22 +24,6 @@ const otpPath = (hash, wait) => `/api/internal/local-requests/${hash}/otp?wait=$
 const cookieOf = (visitor) => [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
 
 const cannotTell = () => hasSanitizer(path.join(BUILD, 'peygir-push'));
-
-async function tokens(peygir) {
-  const bearer = {};
-  for (const role of ['site', 'bot']) bearer[role] = { authorization: `Bearer ${(await peygir.cliJson('token', 'create', '--role', role, role)).token}` };
-  return bearer;
-}
-
-// A browser that comes in by a link of the host site.
-async function user(peygir, bearer, user_id) {
-  const person = peygir.visitor();
-  const site = new Visitor(peygir.base, { headers: bearer.site });
-  const body = JSON.stringify({ user_id, next: '/' });
-  const answer = await site.fetch('/api/internal/sessions', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
-  assert.equal((await person.get(answer.json.enter_url)).status, 303);
-  return person;
-}
 
 // A bot that waits: `answered` is a promise of the answer's status, or of null when the connection was cut.
 function poll(peygir, bearer, hash, { wait = 60, direct } = {}) {
@@ -91,8 +76,8 @@ describe('connections that come and go', () => {
   let person;
   before(async () => {
     peygir = await start();
-    bearer = await tokens(peygir);
-    person = await user(peygir, bearer, 'churn');
+    bearer = await bearers(peygir);
+    person = await signedIn(peygir, bearer, 'churn');
     assert.equal((await peygir.cli('queue', 'pause')).code, 0); // requests wait until they are cancelled
   });
   after(() => peygir?.stop());
@@ -187,7 +172,7 @@ describe('a WebSocket that reads nothing', () => {
   let person;
   before(async () => {
     peygir = await start({ env: { PEYGIR_DEMO: 'off' } });
-    person = await user(peygir, await tokens(peygir), 'often');
+    person = await signedIn(peygir, await bearers(peygir), 'often');
     const set = peygir.redis.pipeline();
     for (const topic of [...topics, 'task:alone']) set.hset(`peygir:task:data:${topic.slice(5)}`, 'status', 'pending', 'user_id', 'often');
     await set.exec();
@@ -309,7 +294,7 @@ describe('push ends while many are connected', () => {
   let bearer;
   before(async () => {
     peygir = await start();
-    bearer = await tokens(peygir);
+    bearer = await bearers(peygir);
   });
   after(() => peygir?.stop());
 

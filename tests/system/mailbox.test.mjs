@@ -4,19 +4,16 @@ import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { CODE, CREDIT, enter, misdeed } from '../lib/demo.mjs';
 import { isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { bearers } from '../lib/programs.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
 const UNKNOWN = 'req_00000000000000000000000000';
 
-let peygir, bot;
-const bearer = {};
+let peygir, bearer, bot;
 
 before(async () => {
   peygir = await start();
-  for (const role of ['site', 'bot', 'api']) {
-    const { token } = await peygir.cliJson('token', 'create', '--role', role, role);
-    bearer[role] = { authorization: `Bearer ${token}` };
-  }
+  bearer = await bearers(peygir);
   bot = new Visitor(peygir.base, { headers: bearer.bot });
 });
 after(() => peygir?.stop());

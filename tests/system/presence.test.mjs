@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { OCR } from '../lib/demo.mjs';
 import { isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { bearers, signedIn } from '../lib/programs.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
 const PRESENCE = '/api/internal/presence';
@@ -13,15 +14,11 @@ const ONLINE_MS = 60_000;
 const MOST = 100;
 const LONGEST = 128;
 
-let peygir;
-const bearer = {};
+let peygir, bearer;
 
 before(async () => {
   peygir = await start();
-  for (const role of ['site', 'bot', 'api']) {
-    const { token } = await peygir.cliJson('token', 'create', '--role', role, role);
-    bearer[role] = { authorization: `Bearer ${token}` };
-  }
+  bearer = await bearers(peygir);
 });
 after(() => peygir?.stop());
 
@@ -35,14 +32,7 @@ async function presenceOf(...users) {
   return answer.json.users;
 }
 
-// A browser that comes in by a link of the host site.
-async function browser(user_id) {
-  const person = peygir.visitor();
-  const signedIn = await site().fetch(SESSIONS, { method: 'POST', body: JSON.stringify({ user_id }), headers: { 'content-type': 'application/json' } });
-  assert.equal(signedIn.status, 201, signedIn.html);
-  assert.equal((await person.get(signedIn.json.enter_url)).status, 303);
-  return person;
-}
+const browser = (user) => signedIn(peygir, bearer, user);
 
 // What is posted goes out after the answer.
 const online = (user) => waitFor(async () => {

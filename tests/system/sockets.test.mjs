@@ -5,6 +5,7 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { CODE, CREDIT, enter, misdeed, untilCode } from '../lib/demo.mjs';
 import { isAlive, start, waitFor } from '../lib/peygir.mjs';
+import { bearers, signedIn } from '../lib/programs.mjs';
 import { connect } from '../lib/sockets.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
@@ -15,28 +16,15 @@ const UNKNOWN = 'req_00000000000000000000000000';
 const MOST_TOPICS = 64;
 const MOST_BYTES = 4096;
 
-let peygir;
-const bearer = {};
+let peygir, bearer;
 
 before(async () => {
   peygir = await start();
-  for (const role of ['site', 'bot', 'api']) {
-    const { token } = await peygir.cliJson('token', 'create', '--role', role, role);
-    bearer[role] = { authorization: `Bearer ${token}` };
-  }
+  bearer = await bearers(peygir);
 });
 after(() => peygir?.stop());
 
-// A browser that comes in by a link of the host site.
-async function user(user_id) {
-  const person = peygir.visitor();
-  const site = new Visitor(peygir.base, { headers: bearer.site });
-  const answer = await site.fetch('/api/internal/sessions', {
-    method: 'POST', body: JSON.stringify({ user_id, next: '/' }), headers: { 'content-type': 'application/json' },
-  });
-  assert.equal((await person.get(answer.json.enter_url)).status, 303);
-  return person;
-}
+const user = (id) => signedIn(peygir, bearer, id);
 
 async function hanging(visitor) {
   const hash = await visitor.request(CREDIT, misdeed('hang'));
