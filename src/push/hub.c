@@ -53,10 +53,11 @@ struct topic *hub_find(struct hub *h, struct span name)
     return NULL;
 }
 
-static struct topic *add_topic(struct hub *h, struct span name)
+static struct topic *add_topic(struct hub *h, const char *name)
 {
-    struct topic *t = xcalloc(1, sizeof *t + name.len + 1), **at = bucket_of(h, name);
-    memcpy(t->name, name.s, name.len);
+    size_t size = strlen(name) + 1;
+    struct topic *t = xcalloc(1, sizeof *t + size), **at = bucket_of(h, span_of(name));
+    memcpy(t->name, name, size);
     t->next = *at;
     t->back = at;
     if (t->next)
@@ -101,7 +102,7 @@ bool hub_join(struct hub *h, const char *name, struct viewer *v)
 {
     struct topic *t = hub_find(h, span_of(name));
     if (!t)
-        t = add_topic(h, span_of(name));
+        t = add_topic(h, name);
     v->topic = t;
     v->next = t->first;
     v->back = &t->first;

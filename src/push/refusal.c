@@ -5,25 +5,24 @@
 #include "push/sse.h"
 
 static const struct {
-    int status;
-    const char *reason, *text; /* a catalogue key */
+    int status, retry_after_s; /* retry_after_s 0: none is said */
+    const char *reason, *text; /* text: a catalogue key */
     const char *header;        /* a further line of the head */
-    int retry_after_s;         /* 0: none is said */
 } refusals[REFUSALS] = {
-    [REFUSE_UNAUTHORIZED] = { 401, "Unauthorized", "http.unauthorized.text", "WWW-Authenticate: Bearer\r\n", 0 },
-    [REFUSE_FORBIDDEN] = { 403, "Forbidden", "json.token_role", "", 0 },
-    [REFUSE_SIGN_IN] = { 403, "Forbidden", "account.needed", "", 0 },
-    [REFUSE_ORIGIN] = { 403, "Forbidden", "live.origin", "", 0 },
-    [REFUSE_NOT_FOUND] = { 404, "Not Found", "http.not_found.text", "", 0 },
-    [REFUSE_METHOD] = { 405, "Method Not Allowed", "http.method.text", "Allow: GET\r\n", 0 },
-    [REFUSE_CONFLICT] = { 409, "Conflict", "http.conflict.text", "", 0 },
-    [REFUSE_WAIT] = { 422, "Unprocessable Content", "live.wait", "", 0 },
-    [REFUSE_TOPICS] = { 429, "Too Many Requests", "live.topics", "", 0 },
-    [REFUSE_UPGRADE] = { 426, "Upgrade Required", "live.upgrade", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", 0 },
-    [REFUSE_TOO_MANY] = { 429, "Too Many Requests", "limit.wait", "", 0 },
-    [REFUSE_AWAY] = { 503, "Service Unavailable", "http.away.text", "", 5 },
-    [REFUSE_FULL] = { 503, "Service Unavailable", "http.full.text", "", 30 },
-    [REFUSE_INTERNAL] = { 500, "Internal Server Error", "http.internal.text", "", 0 },
+    [REFUSE_UNAUTHORIZED] = { 401, 0, "Unauthorized", "http.unauthorized.text", "WWW-Authenticate: Bearer\r\n" },
+    [REFUSE_FORBIDDEN] = { 403, 0, "Forbidden", "json.token_role", "" },
+    [REFUSE_SIGN_IN] = { 403, 0, "Forbidden", "account.needed", "" },
+    [REFUSE_ORIGIN] = { 403, 0, "Forbidden", "live.origin", "" },
+    [REFUSE_NOT_FOUND] = { 404, 0, "Not Found", "http.not_found.text", "" },
+    [REFUSE_METHOD] = { 405, 0, "Method Not Allowed", "http.method.text", "Allow: GET\r\n" },
+    [REFUSE_CONFLICT] = { 409, 0, "Conflict", "http.conflict.text", "" },
+    [REFUSE_WAIT] = { 422, 0, "Unprocessable Content", "live.wait", "" },
+    [REFUSE_TOPICS] = { 429, 0, "Too Many Requests", "live.topics", "" },
+    [REFUSE_UPGRADE] = { 426, 0, "Upgrade Required", "live.upgrade", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" },
+    [REFUSE_TOO_MANY] = { 429, 0, "Too Many Requests", "limit.wait", "" },
+    [REFUSE_AWAY] = { 503, 5, "Service Unavailable", "http.away.text", "" },
+    [REFUSE_FULL] = { 503, 30, "Service Unavailable", "http.full.text", "" },
+    [REFUSE_INTERNAL] = { 500, 0, "Internal Server Error", "http.internal.text", "" },
 };
 
 enum refusal refusal_of(const struct err *err)
