@@ -9,16 +9,6 @@
 
 /* --- pushing --- */
 
-static void answer_errors(struct exchange *x, const struct str *errors)
-{
-    x->problem = PROBLEM_INVALID;
-    api_problem_open(x, "Some members of the body are not right.");
-    x->problem = PROBLEM_NONE;
-    str_adds(&x->answer, ",\"errors\":[");
-    str_add(&x->answer, errors->s, errors->len);
-    str_adds(&x->answer, "]}");
-}
-
 /* All in one round trip. When it fails some may have been pushed: whoever gave ids or unique keys may simply try again. */
 static int push_all(struct exchange *x, struct push *pushes, size_t count)
 {
@@ -95,7 +85,7 @@ static enum problem create(struct exchange *x, struct json_object *list, struct 
     enum problem problem = PROBLEM_NONE;
 
     if (!push_read(x, list, pushes, &errors))
-        answer_errors(x, &errors);
+        api_refuse_members(x, &errors);
     else if (push_all(x, pushes, count) < 0 || (list ? answer_all(x, pushes, count) : answer_pushed(x, pushes)) < 0)
         problem = exchange_fail(x);
     str_free(&errors);

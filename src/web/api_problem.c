@@ -72,3 +72,13 @@ void api_add_stored(struct str *out, const char *name, const char *text)
     str_adds(out, name);
     str_adds(out, text);
 }
+
+void api_refuse_members(struct exchange *x, const struct str *errors)
+{
+    x->problem = PROBLEM_INVALID;
+    api_problem_open(x, "Some members of the body are not right.");
+    x->problem = PROBLEM_NONE;
+    str_adds(&x->answer, ",\"errors\":[");
+    str_add(&x->answer, errors->s, errors->len);
+    str_adds(&x->answer, "]}");
+}

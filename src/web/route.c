@@ -11,6 +11,7 @@
 /* What programs of the house do. */
 #define PROGRAM (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE) | DEMAND_TOKEN(TOKEN_BOT))
 #define SITE (ROUTE_API | DEMAND_TOKEN(TOKEN_SITE))
+#define BOT (ROUTE_API | DEMAND_TOKEN(TOKEN_BOT))
 /* What scripts of pages do, and API clients. */
 #define CLIENT (ROUTE_API | DEMAND_TOKEN(TOKEN_API))
 
@@ -51,6 +52,12 @@ const struct route routes[] = {
     { METHOD_POST, "/api/internal/jobs", api_jobs_create, PROGRAM, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/jobs/{id}", api_job_view, PROGRAM, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/jobs/{id}/cancel", api_job_cancel, PROGRAM, LIMIT_NONE, NULL },
+
+    { METHOD_GET, "/api/internal/local-requests/{hash}", api_bot_state, BOT, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/local-requests/{hash}/progress", api_bot_progress, BOT, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/local-requests/{hash}/otp-required", api_bot_code, BOT, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/local-requests/{hash}/completed", api_bot_completed, BOT, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/local-requests/{hash}/failed", api_bot_failed, BOT, LIMIT_NONE, NULL },
 
     { METHOD_POST, "/api/internal/limits/{id}", api_limit_count, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/presence", api_presence, SITE, LIMIT_NONE, NULL },
