@@ -6,7 +6,7 @@ int verb_token_create(struct cli *cli, struct err *err)
 {
     char token[TOKEN_LEN + 1];
     int role = token_role_parse(span_of(cli_flag(cli, "role")->text));
-    if (token_create(&cli->app, (enum token_role)role, cli->operands[0], token, err) < 0)
+    if (token_create(&cli->app, (enum token_role)role, cli->operands[0], cli_flag(cli, "service")->text, token, err) < 0)
         return -1;
     if (cli->json) {
         struct json_object *all = json_object_new_object();
@@ -25,6 +25,7 @@ static void add_token(void *ctx, const struct token_view *token)
     struct json_object *row = json_object_new_object();
     output_set_text(row, "name", token->name);
     output_set_text(row, "role", token_roles[token->role]);
+    output_set_text(row, "services", token->services[0] ? token->services : NULL);
     output_set_time(row, "created_at", token->created_ms);
     output_set_time(row, "last_used", token->used_ms);
     json_object_array_add(ctx, row);
@@ -32,7 +33,7 @@ static void add_token(void *ctx, const struct token_view *token)
 
 int verb_token_list(struct cli *cli, struct err *err)
 {
-    static const struct column columns[] = { COLUMN("name", "NAME"), COLUMN("role", "ROLE"),
+    static const struct column columns[] = { COLUMN("name", "NAME"), COLUMN("role", "ROLE"), COLUMN("services", "SERVICES"),
                                              COLUMN_WHEN("created_at", "CREATED"), COLUMN_WHEN("last_used", "LAST USED"),
                                              COLUMN_END };
     struct json_object *list = json_object_new_array();

@@ -49,6 +49,14 @@ static int run_script(struct app *app, const struct script *script, const struct
     return (int)reply_int(&replies[0], 0);
 }
 
+static void copy_text(char *out, size_t size, struct span text)
+{
+    size_t len = text.len < size ? text.len : 0;
+
+    memcpy(out, text.s ? text.s : "", len);
+    out[len] = '\0';
+}
+
 /* --- making --- */
 
 /* base64url without padding (RFC 4648 5). */
@@ -67,7 +75,18 @@ static void add_base64url(const uint8_t *data, size_t len, char *out)
     *out = '\0';
 }
 
-int token_create(struct app *app, enum token_role role, const char *name, char out[TOKEN_LEN + 1], struct err *err)
+/* Slugs with commas between them, none of them empty. */
+static bool is_list(struct span services)
+{
+    for (size_t i = 0; i < services.len; i++) {
+        bool between = i > 0 && i + 1 < services.len && services.s[i - 1] != ',';
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-,", services.s[i]) || (services.s[i] == ',' && !between))
+            return false;
+    }
+    return services.len <= TOKEN_SERVICES_MAX;
+}
+
+int token_create(struct app *app, enum token_role role, const char *name, const char *services, char out[TOKEN_LEN + 1], struct err *err)
 {
     uint8_t random[TOKEN_BYTES];
     char hex[DIGEST_HEX_SIZE];
@@ -75,12 +94,14 @@ int token_create(struct app *app, enum token_role role, const char *name, char o
 
     if (!is_name(span_of(name)))
         return err_set(err, ERR_INVALID, "A token's name is 1 to %d letters, digits, _ . and -.", TOKEN_NAME_MAX);
+    if (!is_list(span_of(services)))
+        return err_set(err, ERR_INVALID, "The services of a token are their slugs with commas between them, at most %d bytes.", TOKEN_SERVICES_MAX);
     rnd_bytes(random, sizeof random);
     memcpy(out, TOKEN_START, sizeof TOKEN_START - 1);
     add_base64url(random, sizeof random, out + sizeof TOKEN_START - 1);
     digest_sha256_hex(out, TOKEN_LEN, hex);
     const struct key keys[] = { key_tokens(app->house), key_token(app->house, span_of(hex)) };
-    const struct span args[] = { span_of(name), span_of(hex), span_of(token_roles[role]) };
+    const struct span args[] = { span_of(name), span_of(hex), span_of(token_roles[role]), services ? span_of(services) : SPAN("") };
     made = run_script(app, &script_token_create, keys, 2, ARRAY_LEN(args), args, err);
     if (made == 0)
         return err_set(err, ERR_STATE, "There is a token named %s already; revoke it first, or take another name.", name);
@@ -125,7 +146,7 @@ static void free_names(struct named *list, size_t count)
     free(list);
 }
 
-enum { FIELD_ROLE, FIELD_CREATED, FIELD_USED, FIELDS };
+enum { FIELD_ROLE, FIELD_SERVICES, FIELD_CREATED, FIELD_USED, FIELDS };
 
 static int read_tokens(struct app *app, const struct named *list, size_t count, const struct reply **replies,
                        struct err *err)
@@ -135,7 +156,7 @@ static int read_tokens(struct app *app, const struct named *list, size_t count, 
     main_redis(app);
     for (size_t i = 0; i < count; i++) {
         const struct key k = key_token(app->house, span_of(list[i].digest));
-        redis_queuef(app->redis, "HMGET %b role created_at last_used", k.s, k.len);
+        redis_queuef(app->redis, "HMGET %b role services created_at last_used", k.s, k.len);
     }
     return count == 0 ? 0 : redis_exchange(app->redis, replies, &got, err);
 }
@@ -153,9 +174,11 @@ int token_each(struct app *app, void (*fn)(void *ctx, const struct token_view *t
     for (size_t i = 0; rc == 0 && i < count; i++) {
         const struct reply *r = &replies[i];
         int role = r->count == FIELDS ? token_role_parse(reply_text(&r->item[FIELD_ROLE])) : -1;
+        char services[TOKEN_SERVICES_MAX + 1];
         if (role < 0)
             continue; /* revoked meanwhile */
-        fn(ctx, &(struct token_view){ .name = list[i].name, .role = (enum token_role)role,
+        copy_text(services, sizeof services, reply_text(&r->item[FIELD_SERVICES]));
+        fn(ctx, &(struct token_view){ .name = list[i].name, .services = services, .role = (enum token_role)role,
                                       .created_ms = reply_int(&r->item[FIELD_CREATED], 0),
                                       .used_ms = reply_int(&r->item[FIELD_USED], 0) });
     }
@@ -208,34 +231,35 @@ void token_queue(struct app *app, struct span token)
 {
     const struct key k = key_of(app, token);
 
-    redis_queuef(main_redis(app), "HMGET %b name role last_used", k.s, k.len);
+    redis_queuef(main_redis(app), "HMGET %b name role services last_used", k.s, k.len);
 }
 
-int token_take(struct app *app, struct span token, const struct reply replies[TOKEN_REPLIES], enum token_role *role,
-               char name[TOKEN_NAME_MAX + 1], struct err *err)
+int token_take(struct app *app, struct span token, const struct reply replies[TOKEN_REPLIES], struct token *out, struct err *err)
 {
     const int64_t now_ms = house_now_ms(app->house);
-    struct span named;
+    const struct reply *found = &replies[0];
+    struct span name, services;
     struct key k;
-    int found;
+    int role;
 
-    if (redis_reply_ok(&replies[0], err) < 0)
+    if (redis_reply_ok(found, err) < 0)
         return -1;
-    named = replies[0].count == 3 ? reply_text(&replies[0].item[0]) : (struct span){ NULL, 0 };
-    found = named.s ? token_role_parse(reply_text(&replies[0].item[1])) : -1;
-    if (found < 0 || token.len != TOKEN_LEN || named.len > TOKEN_NAME_MAX)
+    name = found->count == 4 ? reply_text(&found->item[0]) : (struct span){ NULL, 0 };
+    role = name.s ? token_role_parse(reply_text(&found->item[1])) : -1;
+    services = name.s ? reply_text(&found->item[2]) : name;
+    if (role < 0 || token.len != TOKEN_LEN || name.len > TOKEN_NAME_MAX || services.len > TOKEN_SERVICES_MAX)
         return 0;
-    *role = (enum token_role)found;
-    memcpy(name, named.s, named.len);
-    name[named.len] = '\0';
-    if (now_ms - reply_int(&replies[0].item[2], 0) >= USED_MS) {
+    out->role = (enum token_role)role;
+    copy_text(out->name, sizeof out->name, name);
+    copy_text(out->services, sizeof out->services, services);
+    if (now_ms - reply_int(&found->item[3], 0) >= USED_MS) {
         k = key_of(app, token);
         post_use(app, &k, now_ms);
     }
     return 1;
 }
 
-int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err)
+int token_check(struct app *app, struct span token, struct token *out, struct err *err)
 {
     const struct reply *replies;
     size_t count;
@@ -243,7 +267,21 @@ int token_check(struct app *app, struct span token, enum token_role *role, char 
     token_queue(app, token);
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
-    return token_take(app, token, replies + count - TOKEN_REPLIES, role, name, err);
+    return token_take(app, token, replies + count - TOKEN_REPLIES, out, err);
+}
+
+bool token_covers(const struct token *token, struct span slug)
+{
+    const char *at = token->services;
+
+    if (!*at)
+        return true;
+    for (size_t len; *at; at += len + (at[len] == ',')) {
+        len = strcspn(at, ",");
+        if (span_eq(slug, (struct span){ at, len }))
+            return true;
+    }
+    return false;
 }
 
 void token_owner(struct span token, char out[TOKEN_OWNER_LEN + 1])

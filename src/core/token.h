@@ -1,6 +1,6 @@
 /* token.h: bearer tokens of programs (contract 6, 8): made once, shown once, stored as SHA-256.
  *
- * P:token:{SHA-256 hex} is a hash {name, role, created_at, last_used}; P:tokens a hash name -> SHA-256 hex. */
+ * P:token:{SHA-256 hex} is a hash {name, role, services, created_at, last_used}; P:tokens a hash name -> SHA-256 hex. */
 #ifndef PEYGIR_TOKEN_H
 #define PEYGIR_TOKEN_H
 
@@ -15,10 +15,13 @@ int token_role_parse(struct span name); /* -1: none */
 #define TOKEN_OWNER_LEN 26              /* as long as a session's owner id */
 #define TOKEN_NAME_MAX 64               /* letters, digits, _ . - */
 
-/* ERR_STATE: the name is taken. ERR_INVALID: it is none. */
-int token_create(struct app *app, enum token_role role, const char *name, char out[TOKEN_LEN + 1], struct err *err);
+#define TOKEN_SERVICES_MAX 512          /* bytes of slugs with commas between them */
+
+/* `services`: the only ones whose requests a bot may report of and wait for, as slugs with commas between them; NULL or "": all.
+ * ERR_STATE: the name is taken. ERR_INVALID: it is none, or the list is. */
+int token_create(struct app *app, enum token_role role, const char *name, const char *services, char out[TOKEN_LEN + 1], struct err *err);
 struct token_view {
-    const char *name;
+    const char *name, *services; /* services "": all */
     enum token_role role;
     int64_t created_ms, used_ms; /* used_ms 0: never; to the minute */
 };
@@ -27,14 +30,20 @@ int token_each(struct app *app, void (*fn)(void *ctx, const struct token_view *t
 /* 1; 0: there is none of that name; -1. */
 int token_revoke(struct app *app, const char *name, struct err *err);
 
+/* What is known of a token that holds. */
+struct token {
+    enum token_role role;
+    char name[TOKEN_NAME_MAX + 1];
+    char services[TOKEN_SERVICES_MAX + 1]; /* "": all */
+};
 /* Whose token this is; constant work for any text. One command of the caller's exchange on app->redis, in the main database: queue,
- * exchange, take. token_take: 1: *role and name are set; 0: none; -1. The time of use is written at most once a minute. */
+ * exchange, take. token_take: 1: *out is filled; 0: none; -1. The time of use is written at most once a minute. */
 #define TOKEN_REPLIES 1
 void token_queue(struct app *app, struct span token);
-int token_take(struct app *app, struct span token, const struct reply replies[TOKEN_REPLIES], enum token_role *role,
-               char name[TOKEN_NAME_MAX + 1], struct err *err);
+int token_take(struct app *app, struct span token, const struct reply replies[TOKEN_REPLIES], struct token *out, struct err *err);
 /* Queue, exchange and take. */
-int token_check(struct app *app, struct span token, enum token_role *role, char name[TOKEN_NAME_MAX + 1], struct err *err);
+int token_check(struct app *app, struct span token, struct token *out, struct err *err);
+bool token_covers(const struct token *token, struct span slug);
 /* The owner id of the requests that its holder makes: Crockford base32, always the same for a token; opens nothing. */
 void token_owner(struct span token, char out[TOKEN_OWNER_LEN + 1]);
 

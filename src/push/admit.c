@@ -41,11 +41,10 @@ static void count_by(struct app *app, struct entry *e, enum limit_by by, struct 
 /* A program is known by its token as a visitor is by their session. 1; 0: a->answer is what it gets; -1. */
 static int know_program(struct app *app, struct entry *e, struct err *err)
 {
-    char name[TOKEN_NAME_MAX + 1];
     struct span bearer = span_of(e->a->asker->bearer);
-    enum token_role role;
-    int found = token_check(app, bearer, &role, name, err);
-    if (found <= 0 || role != TOKEN_API) {
+    struct token token;
+    int found = token_check(app, bearer, &token, err);
+    if (found <= 0 || token.role != TOKEN_API) {
         e->a->answer = found < 0 ? ADMIT_NOBODY_KNOWS : found == 0 ? ADMIT_NO_TOKEN : ADMIT_WRONG_ROLE;
         return found < 0 ? -1 : 0;
     }
@@ -314,13 +313,12 @@ static void judge(struct app *app, struct admitted list[], size_t count, const s
 /* Tokens of programs cost one round trip each; a revoked one has `ended` set. 0 or -1. */
 static int check_programs(struct app *app, struct admitted list[], size_t count, struct err *err)
 {
-    char name[TOKEN_NAME_MAX + 1];
-    enum token_role role;
+    struct token token;
     for (size_t i = 0; i < count; i++) {
         int known = 1;
         list[i].ended = i > 0 && !new_token(list, i) && list[i - 1].ended;
         if (new_token(list, i) && is_program(list[i].token))
-            known = token_check(app, span_of(list[i].token), &role, name, err);
+            known = token_check(app, span_of(list[i].token), &token, err);
         if (known < 0)
             return -1;
         list[i].ended = list[i].ended || known == 0;

@@ -76,15 +76,21 @@ struct look {
     struct err err;
 };
 
-/* 1; 0: why says what is wrong; -1. */
-static int know(struct app *app, struct look *l)
+/* Is it a bot, and one for the request's service? l->why says what is wrong. */
+static bool know(struct app *app, struct look *l)
 {
-    char name[TOKEN_NAME_MAX + 1];
-    enum token_role role;
-    int known = l->mail->head.asker.bearer ? token_check(app, span_of(l->mail->head.asker.bearer), &role, name, &l->err) : 0;
-    l->why = known < 0 ? refusal_of(&l->err) : known == 0 ? REFUSE_UNAUTHORIZED : REFUSE_FORBIDDEN;
-    l->known = known > 0 && role == TOKEN_BOT;
-    return l->known;
+    const struct mail *m = l->mail;
+    struct request rq;
+    struct token token;
+    int found = m->head.asker.bearer ? token_check(app, span_of(m->head.asker.bearer), &token, &l->err) : 0;
+    l->why = found < 0 ? refusal_of(&l->err) : found == 0 ? REFUSE_UNAUTHORIZED : REFUSE_FORBIDDEN;
+    if (found <= 0 || token.role != TOKEN_BOT)
+        return false;
+    if (!token.services[0])
+        return true;
+    found = request_read(app, span_of(m->hash), &rq, &l->err);
+    l->why = found < 0 ? refusal_of(&l->err) : found == 0 ? REFUSE_NOT_FOUND : REFUSE_SERVICE;
+    return found > 0 && token_covers(&token, request_slug(&rq));
 }
 
 static void take(struct app *app, void *ctx)
@@ -92,7 +98,8 @@ static void take(struct app *app, void *ctx)
     struct look *l = ctx;
     struct mail *m = l->mail;
     l->found = -1;
-    if (!l->known && !know(app, l))
+    l->known = l->known || know(app, l);
+    if (!l->known)
         return;
     l->found = mailbox_take(app, span_of(m->hash), m->run, &l->letter, &l->err);
     if (l->found < 0)

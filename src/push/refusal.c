@@ -11,6 +11,7 @@ static const struct {
 } refusals[REFUSALS] = {
     [REFUSE_UNAUTHORIZED] = { 401, 0, "Unauthorized", "http.unauthorized.text", "WWW-Authenticate: Bearer\r\n" },
     [REFUSE_FORBIDDEN] = { 403, 0, "Forbidden", "json.token_role", "" },
+    [REFUSE_SERVICE] = { 403, 0, "Forbidden", "json.token_service", "" },
     [REFUSE_SIGN_IN] = { 403, 0, "Forbidden", "account.needed", "" },
     [REFUSE_ORIGIN] = { 403, 0, "Forbidden", "live.origin", "" },
     [REFUSE_NOT_FOUND] = { 404, 0, "Not Found", "http.not_found.text", "" },

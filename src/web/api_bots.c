@@ -225,8 +225,8 @@ static const struct kind failed = { BIT(CODE) | BIT(MESSAGE) | BIT(DATA) | BIT(R
 
 /* --- the routes --- */
 
-/* The view of what it is now. */
-static enum problem answer_state(struct exchange *x)
+/* The request as it is now, if the token is one for its service. */
+static enum problem read_request(struct exchange *x)
 {
     int found = request_read(&x->seat->app, x->hash, &x->request, &x->err);
 
@@ -234,6 +234,15 @@ static enum problem answer_state(struct exchange *x)
         return exchange_fail(x);
     if (found == 0)
         return PROBLEM_NOT_FOUND;
+    return token_covers(&x->program, request_slug(&x->request)) ? PROBLEM_NONE : exchange_say(x, PROBLEM_FORBIDDEN, "json.token_service");
+}
+
+static enum problem answer_state(struct exchange *x)
+{
+    enum problem problem = read_request(x);
+
+    if (problem != PROBLEM_NONE)
+        return problem;
     view_add(api_json(x, 200), &x->request, request_service(&x->seat->app, &x->request), x->locale);
     return PROBLEM_NONE;
 }
@@ -242,12 +251,10 @@ static enum problem answer_state(struct exchange *x)
 static enum problem tell(struct exchange *x, const struct kind *kind, struct report *r)
 {
     struct app *app = &x->seat->app;
-    int found = request_read(app, x->hash, &x->request, &x->err);
+    enum problem problem = read_request(x);
 
-    if (found < 0)
-        return exchange_fail(x);
-    if (found == 0)
-        return PROBLEM_NOT_FOUND;
+    if (problem != PROBLEM_NONE)
+        return problem;
     if (r->run > 0 && r->run != x->request.guard.run)
         return exchange_say(x, PROBLEM_CONFLICT, "json.run_over");
     r->service = request_service(app, &x->request);

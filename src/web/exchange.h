@@ -61,7 +61,7 @@ struct exchange {
     struct span token;           /* the same when Redis must say what it is worth; else absent */
     struct span bearer;          /* a program's token, as it was sent, where the route takes one: no cookie is looked at then; else absent */
     bool bearer_holds;           /* it was made here and not revoked */
-    enum token_role bearer_role; /* then: what its holder may do */
+    struct token program;        /* then: whose it is */
     struct session session;      /* of an API client: its owner id alone */
     bool has_owner;              /* session.owner is known: a stored session, a signed cookie, a newcomer, or an API client */
     bool counted;                /* how often it is asked, once for each exchange */

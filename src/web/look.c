@@ -127,8 +127,7 @@ static void take_limits(struct look looks[], size_t n, const struct reply *repli
 
 static int take_bearer(struct app *app, struct exchange *x, const struct reply replies[TOKEN_REPLIES])
 {
-    char name[TOKEN_NAME_MAX + 1];
-    int rc = token_take(app, x->bearer, replies, &x->bearer_role, name, &x->err);
+    int rc = token_take(app, x->bearer, replies, &x->program, &x->err);
 
     x->bearer_holds = rc > 0;
     if (x->bearer_holds && demands(x, DEMAND_SESSION))
@@ -334,7 +333,7 @@ static enum problem token_problem(struct exchange *x)
         return PROBLEM_NONE;
     if (!x->bearer_holds)
         return PROBLEM_UNAUTHORIZED;
-    return demands(x, DEMAND_TOKEN(x->bearer_role)) ? PROBLEM_NONE : exchange_say(x, PROBLEM_FORBIDDEN, "json.token_role");
+    return demands(x, DEMAND_TOKEN(x->program.role)) ? PROBLEM_NONE : exchange_say(x, PROBLEM_FORBIDDEN, "json.token_role");
 }
 
 enum problem look_alone(struct exchange *x)

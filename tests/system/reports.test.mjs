@@ -196,6 +196,24 @@ describe('What is refused', () => {
     call.success({});
   });
 
+  test('a token for some services is one for no other', async () => {
+    const { token } = await peygir.cliJson('token', 'create', '--role', 'bot', '--service', OCR, 'ocr-only');
+    const headers = { authorization: `Bearer ${token}` };
+    const visitor = peygir.visitor();
+    const [own, other] = [await called(visitor), await called(visitor, CREDIT, GOOD)];
+    const say = (call) => program(headers).fetch(path(call.hash, 'progress'), { method: 'POST', body: '{"progress":40}', headers: { 'content-type': 'application/json' } });
+    assert.equal((await say(own)).status, 200);
+    assert.equal((await program(headers).get(path(own.hash, 'otp?wait=0'))).status, 204);
+    for (const answer of [await say(other), await program(headers).get(path(other.hash)), await program(headers).get(path(other.hash, 'otp?wait=0'))]) assert.equal(answer.status, 403);
+    assert.equal((await peygir.document(other.hash)).progress, 0);
+    const listed = (await peygir.cliJson('token', 'list')).find(({ name }) => name === 'ocr-only');
+    assert.equal(listed.services, OCR);
+    for (const call of [own, other]) {
+      await told(call, 'failed');
+      call.error('X');
+    }
+  });
+
   test('no token, an unknown one, one of another role; an unknown request; a body that is too large', async () => {
     const ask = (headers, hash = UNKNOWN) => program(headers).fetch(path(hash, 'progress'), { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
     assert.equal((await ask({})).status, 401);

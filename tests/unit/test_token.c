@@ -39,32 +39,31 @@ static int fresh(void **state)
 
 static void make(enum token_role role, const char *name, char token[TOKEN_LEN + 1])
 {
-    if (token_create(&app, role, name, token, &err) < 0)
+    if (token_create(&app, role, name, NULL, token, &err) < 0)
         fail_msg("token_create: %s", err.text);
 }
 
 static int check(struct span token)
 {
-    enum token_role role;
-    char name[TOKEN_NAME_MAX + 1];
+    struct token known;
 
-    return token_check(&app, token, &role, name, &err);
+    return token_check(&app, token, &known, &err);
 }
 
 static void a_token_is_known_by_its_text_with_its_role_and_name(void **state)
 {
-    char bot[TOKEN_LEN + 1], site[TOKEN_LEN + 1], name[TOKEN_NAME_MAX + 1];
-    enum token_role role;
+    char bot[TOKEN_LEN + 1], site[TOKEN_LEN + 1];
+    struct token known;
 
     (void)state;
     make(TOKEN_BOT, "ocr-bot", bot);
     make(TOKEN_SITE, "shop", site);
-    assert_int_equal(token_check(&app, span_of(bot), &role, name, &err), 1);
-    assert_int_equal(role, TOKEN_BOT);
-    assert_string_equal(name, "ocr-bot");
-    assert_int_equal(token_check(&app, span_of(site), &role, name, &err), 1);
-    assert_int_equal(role, TOKEN_SITE);
-    assert_string_equal(name, "shop");
+    assert_int_equal(token_check(&app, span_of(bot), &known, &err), 1);
+    assert_int_equal(known.role, TOKEN_BOT);
+    assert_string_equal(known.name, "ocr-bot");
+    assert_int_equal(token_check(&app, span_of(site), &known, &err), 1);
+    assert_int_equal(known.role, TOKEN_SITE);
+    assert_string_equal(known.name, "shop");
 }
 
 static void a_token_is_256_random_bits_in_characters_that_need_no_escape(void **state)
@@ -150,9 +149,9 @@ static void any_text_costs_one_round_trip(void **state)
 static void several_are_known_by_one_round_trip_and_their_use_is_noted(void **state)
 {
     enum { TOKENS = 3 };
-    char token[TOKENS][TOKEN_LEN + 1], name[TOKEN_NAME_MAX + 1];
+    char token[TOKENS][TOKEN_LEN + 1];
     const struct reply *replies;
-    enum token_role role;
+    struct token known;
     uint64_t before;
     size_t count;
 
@@ -165,11 +164,11 @@ static void several_are_known_by_one_round_trip_and_their_use_is_noted(void **st
         token_queue(&app, span_of(token[i]));
     assert_int_equal(redis_exchange(app.redis, &replies, &count, &err), 0);
     assert_int_equal(count, TOKENS * TOKEN_REPLIES);
-    assert_int_equal(token_take(&app, span_of(token[0]), replies, &role, name, &err), 1);
-    assert_int_equal(role, TOKEN_API);
-    assert_int_equal(token_take(&app, span_of(token[1]), replies + TOKEN_REPLIES, &role, name, &err), 1);
-    assert_int_equal(role, TOKEN_SITE);
-    assert_int_equal(token_take(&app, span_of(token[2]), replies + 2 * TOKEN_REPLIES, &role, name, &err), 0);
+    assert_int_equal(token_take(&app, span_of(token[0]), replies, &known, &err), 1);
+    assert_int_equal(known.role, TOKEN_API);
+    assert_int_equal(token_take(&app, span_of(token[1]), replies + TOKEN_REPLIES, &known, &err), 1);
+    assert_int_equal(known.role, TOKEN_SITE);
+    assert_int_equal(token_take(&app, span_of(token[2]), replies + 2 * TOKEN_REPLIES, &known, &err), 0);
     assert_int_equal(redis_round_trips(app.redis), before + 1);
     redis_flush(app.redis);
     assert_int_equal(check(SPAN("none")), 0); /* what was posted has arrived */
@@ -183,7 +182,7 @@ static void a_name_is_taken_once(void **state)
 
     (void)state;
     make(TOKEN_BOT, "same", first);
-    assert_int_equal(token_create(&app, TOKEN_SITE, "same", second, &err), -1);
+    assert_int_equal(token_create(&app, TOKEN_SITE, "same", NULL, second, &err), -1);
     assert_int_equal(err.kind, ERR_STATE);
     assert_int_equal(check(span_of(first)), 1);
     assert_int_equal(check(span_of(second)), 0);
@@ -196,7 +195,7 @@ static void a_name_that_is_none_is_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        assert_int_equal(token_create(&app, TOKEN_BOT, names[i], token, &err), -1);
+        assert_int_equal(token_create(&app, TOKEN_BOT, names[i], NULL, token, &err), -1);
         assert_int_equal(err.kind, ERR_INVALID);
     }
     assert_redis("0", "DBSIZE");
@@ -318,6 +317,27 @@ static void its_holder_has_an_owner_id_of_their_own(void **state)
     assert_string_not_equal(another, owner);
 }
 
+static void a_token_may_be_for_some_services_alone(void **state)
+{
+    static const char *const bad[] = { ",", "a,", ",a", "a,,b", "A", "a b", "a;b" };
+    char token[TOKEN_LEN + 1], other[TOKEN_LEN + 1];
+    struct token known;
+
+    (void)state;
+    assert_int_equal(token_create(&app, TOKEN_BOT, "two", "document-ocr,credit", token, &err), 0);
+    assert_int_equal(token_check(&app, span_of(token), &known, &err), 1);
+    assert_true(token_covers(&known, SPAN("document-ocr")));
+    assert_true(token_covers(&known, SPAN("credit")));
+    assert_false(token_covers(&known, SPAN("document")));
+    assert_false(token_covers(&known, SPAN("document-ocr,credit")));
+    assert_false(token_covers(&known, SPAN("")));
+    make(TOKEN_BOT, "all", other);
+    assert_int_equal(token_check(&app, span_of(other), &known, &err), 1);
+    assert_true(token_covers(&known, SPAN("anything")));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(token_create(&app, TOKEN_BOT, "bad", bad[i], token, &err), -1);
+}
+
 static void roles_are_known_by_name(void **state)
 {
     (void)state;
@@ -355,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup(the_time_of_use_is_written_at_most_once_a_minute, fresh),
         cmocka_unit_test_setup(noting_the_use_brings_no_revoked_token_back, fresh),
         cmocka_unit_test_setup(its_holder_has_an_owner_id_of_their_own, fresh),
+        cmocka_unit_test_setup(a_token_may_be_for_some_services_alone, fresh),
         cmocka_unit_test_setup(roles_are_known_by_name, fresh),
         cmocka_unit_test_setup(without_redis_nobody_is_let_in, fresh), /* the last: it takes Redis away */
     };
