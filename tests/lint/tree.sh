@@ -47,17 +47,17 @@ openings() {
     for file in $(c_files src bots tests); do
         head -n 1 "$file" | grep -qE "^/\\* ${file##*/}: [^ ]" || echo "$file does not open with /* ${file##*/}: what it is */"
     done
-    for file in $(tree run .ci tests etc nginx | grep -E '\.(sh|mjs)$'); do
-        head -n 3 "$file" | grep -qE "^(#|//) ${file##*/}: " || echo "$file does not say in its first lines what it is"
+    for file in $(tree run .ci tests etc nginx bots/examples | grep -E '\.(sh|mjs|py)$'); do
+        head -n 3 "$file" | grep -qE "^(# |// |\"\"\")${file##*/}: " || echo "$file does not say in its first lines what it is"
     done
 }
 
 unplain() {
     tree | grep -E '[^A-Za-z0-9_./-]' | sed 's/$/: a name that is not plain/'
     # shellcheck disable=SC2046
-    grep -lE $'[ \t]+$' -I $(tree | grep -E '\.(c|h|lua|sh|mjs|js|css|conf|md|am|ac|mustache|json)$|^run$') | sed 's/$/: a line ends with blanks/'
+    grep -lE $'[ \t]+$' -I $(tree | grep -E '\.(c|h|lua|sh|mjs|js|py|css|conf|md|am|ac|mustache|json)$|^run$') | sed 's/$/: a line ends with blanks/'
     # shellcheck disable=SC2046
-    grep -lP '\t' -I $(tree | grep -E '\.(c|h|lua|sh|mjs|js|css|json)$|^run$') | sed 's/$/: has tabs; four spaces are used here/'
+    grep -lP '\t' -I $(tree | grep -E '\.(c|h|lua|sh|mjs|js|py|css|json)$|^run$') | sed 's/$/: has tabs; four spaces are used here/'
 }
 
 words | verdict 'tree: nothing unfinished'
