@@ -1,4 +1,4 @@
-// examples.test.mjs: every example for authors of bots in bots/examples does its work.
+// examples.test.mjs: every example for authors of bots does what the documents say: bots/examples and the commands in API.md.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -221,6 +221,42 @@ describe('by hand', () => {
       await visitor.act(call.hash, 'cancel');
       assert.deepEqual(await code, { cancelled: true });
       for (const [what, members] of [['code'], ['progress', { progress: 50 }]]) assert.equal((await report(call, what, members)).code, 3, what);
+    });
+  });
+
+  describe('API.md', () => {
+    // The first fenced text after a heading, for this instance.
+    function fenced(heading) {
+      const text = fs.readFileSync(path.join(SOURCE, 'API.md'), 'utf8').split(`\n## ${heading}\n`)[1];
+      return text.match(/\n```\n([^]*?)\n```\n/)[1].replaceAll('http://127.0.0.1:8080', peygir.base);
+    }
+
+    async function shell(call, script) {
+      const { code, said } = await new Child('bash', ['-c', script], { TOKEN, HASH: call.hash, RUN: call.headers['peygir-run'] }).ended;
+      assert.equal(code, 0, said);
+      return JSON.parse(said);
+    }
+
+    test('its commands for reports work as they are written', async () => {
+      const visitor = peygir.visitor();
+      const call = await called(visitor);
+      const [tools, lines] = fenced('Bots that report').split('\n\n');
+      const said = [];
+      for (const line of lines.split('\n')) said.push(await shell(call, `${tools}\n${line}`));
+      assert.deepEqual(said.map(({ status }) => status), ['processing', 'otp_required', 'otp_required', 'completed', 409, 'completed']);
+      assert.deepEqual(await result(visitor, call.hash), { score: 742 });
+      call.success({});
+    });
+
+    test('its loop for a code works as it is written', async () => {
+      const visitor = peygir.visitor();
+      const call = await called(visitor);
+      const [tools] = fenced('Bots that report').split('\n\n');
+      await shell(call, `${tools}\nreport otp-required '{}'`);
+      const code = shell(call, fenced('Bots that wait for a code'));
+      await enter(visitor, call.hash, '33333');
+      assert.deepEqual(await code, { otp: '33333' });
+      await visitor.act(call.hash, 'cancel');
     });
   });
 
