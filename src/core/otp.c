@@ -208,6 +208,8 @@ static int decide_refuse(struct app *app, const struct request *rq, struct chang
 static int decide_judged(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
 {
     bool newer = rq->status == REQUEST_OTP_VERIFYING && rq->guard.taken > 0 && rq->guard.taken < rq->guard.code;
+    if (rq->guard.code == 0 && !request_is_final(rq->status))
+        return err_set(err, ERR_STATE, "no code was entered for request %s that could be judged", rq->hash);
     return newer ? 0 : decide_refuse(app, rq, c, ctx, err);
 }
 

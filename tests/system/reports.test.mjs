@@ -111,6 +111,14 @@ describe('A bot that reports by HTTP', () => {
     await visitor.act(call.hash, 'cancel');
   });
 
+  test('a verdict on a code that nobody entered is 409', async () => {
+    const call = await called(peygir.visitor(), CREDIT, GOOD);
+    for (const reason of ['wrong', 'expired']) assert.equal((await report(call, 'otp-required', { reason })).status, 409);
+    assert.equal((await peygir.document(call.hash)).status, 'processing');
+    await told(call, 'failed');
+    call.error('X');
+  });
+
   test('saying the same again is 200 without effect; anything else after the end is 409', async () => {
     const visitor = peygir.visitor();
     const call = await called(visitor);
