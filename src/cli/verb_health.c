@@ -47,6 +47,11 @@ static void say_workers(struct health *h, const struct health_finding *f)
         report(h, "workers", f->grade, "no worker has been heard of for 15 s: start peygir-worker");
 }
 
+static void say_bot(struct health *h, const struct health_finding *f)
+{
+    report(h, "bot", f->grade, "%.*s fails again and again: jobs wait, and it is tried again every minute at the latest", SUBJECT);
+}
+
 static void say_queue(struct health *h, const struct health_finding *f)
 {
     char *check = span_is(f->subject, JOB_QUEUE_DEFAULT) ? xstrdup("queue") : xasprintf("queue %.*s", SUBJECT);
@@ -74,7 +79,7 @@ static void say_closed(struct health *h, const struct health_finding *f)
 static void say(void *ctx, const struct health_finding *finding)
 {
     static void (*const sayings[HEALTH_CHECKS])(struct health *, const struct health_finding *) = {
-        [HEALTH_REDIS] = say_redis,          [HEALTH_WORKERS] = say_workers, [HEALTH_QUEUE] = say_queue,
+        [HEALTH_REDIS] = say_redis,          [HEALTH_WORKERS] = say_workers, [HEALTH_BOT] = say_bot, [HEALTH_QUEUE] = say_queue,
         [HEALTH_FAILED_JOBS] = say_failed, [HEALTH_PAUSED] = say_paused,   [HEALTH_CLOSED] = say_closed,
     };
     if (finding->detail)

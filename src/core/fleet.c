@@ -45,6 +45,7 @@ int fleet_beat(struct app *app, const struct fleet_beat *beat, struct err *err)
         SPAN("concurrency"), span_number(digits[4], beat->concurrency),
         SPAN("queues"), span_of(beat->queues ? beat->queues : ""),
         SPAN("jobs"), span_of(beat->jobs ? beat->jobs : "[]"),
+        SPAN("bots_away"), span_of(beat->bots_away ? beat->bots_away : ""),
     };
     redis_use_db(app->redis, app->main_db);
     redis_queue_script(app->redis, &script_fleet_beat, ARRAY_LEN(keys), keys, ARRAY_LEN(args), args);
@@ -94,9 +95,9 @@ int fleet_count(struct app *app, struct err *err)
 
 /* --- looking at each --- */
 
-enum { HOST, PID, STARTED_AT, BEAT_AT, RUNNING, CONCURRENCY, QUEUES, JOBS, FIELD_COUNT };
+enum { HOST, PID, STARTED_AT, BEAT_AT, RUNNING, CONCURRENCY, QUEUES, JOBS, BOTS_AWAY, FIELD_COUNT };
 static const char *const fields[FIELD_COUNT] = { "host",    "pid",         "started_at", "beat_at",
-                                                 "running", "concurrency", "queues",     "jobs" };
+                                                 "running", "concurrency", "queues",     "jobs", "bots_away" };
 
 static const char *text_of(const struct reply *reply, const char *fallback)
 {
@@ -116,6 +117,7 @@ static int show(const char *id, const struct reply *row, int64_t now_ms, void (*
         .host = text_of(&row->item[HOST], ""),
         .queues = text_of(&row->item[QUEUES], ""),
         .jobs = text_of(&row->item[JOBS], "[]"),
+        .bots_away = text_of(&row->item[BOTS_AWAY], ""),
         .pid = reply_int(&row->item[PID], 0),
         .running = reply_int(&row->item[RUNNING], 0),
         .concurrency = reply_int(&row->item[CONCURRENCY], 0),

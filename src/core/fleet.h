@@ -10,11 +10,12 @@
 
 /* "host-pid-xxxxxx", at most 63 characters. */
 void fleet_new_id(char out[64]);
-/* Say that worker `id` lives: a hash {host, pid, started_at, beat_at, running, concurrency, queues, jobs} with TTL, and its place in
+/* Say that worker `id` lives: a hash {host, pid, started_at, beat_at, running, concurrency, queues, jobs, bots_away} with TTL, and its place in
  * the set. 1: `peygir queue restart` was given since it began, so it is to stop; 0; -1. One round trip. */
 struct fleet_beat {
     const char *id, *queues; /* queues: with commas */
     const char *jobs;        /* JSON: [{"id","type","queue"}], at most FLEET_JOBS_MAX of those that run */
+    const char *bots_away;   /* what is not called at the moment, for it fails: addresses with blanks between them */
     int64_t age_ms;          /* since it began: Redis's clock says when that was */
     int running, concurrency;
 };
@@ -26,7 +27,7 @@ int fleet_count(struct app *app, struct err *err);
 
 /* One living worker, borrowed for the call. Texts are never NULL. */
 struct fleet_view {
-    const char *id, *host, *queues, *jobs; /* as in fleet_beat; jobs is "[]" when none runs */
+    const char *id, *host, *queues, *jobs, *bots_away; /* as in fleet_beat; jobs is "[]" when none runs */
     int64_t pid, running, concurrency, started_ms, beat_ms;
     int64_t now_ms; /* Redis's clock */
 };

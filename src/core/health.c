@@ -56,12 +56,37 @@ static void tell_closed(void *ctx, struct span slug, struct span message)
     tell(ctx, &(struct health_finding){ HEALTH_CLOSED, GRADE_WARNING, .subject = slug, .words = message });
 }
 
+/* Has one of the workers before said so? */
+static bool is_told(const struct overview *o, size_t before, struct span bot)
+{
+    for (size_t i = 0; i < before; i++)
+        for (const char *at = o->worker[i].bots_away; *at; at += strspn(at, " ")) {
+            size_t len = strcspn(at, " ");
+            if (span_eq(bot, (struct span){ at, len }))
+                return true;
+            at += len;
+        }
+    return false;
+}
+
+static void judge_bots(const struct teller *t, const struct overview *o)
+{
+    for (size_t i = 0; i < o->worker_count; i++)
+        for (const char *at = o->worker[i].bots_away; *at; at += strspn(at, " ")) {
+            const struct span bot = { at, strcspn(at, " ") };
+            if (!is_told(o, i, bot))
+                tell(t, &(struct health_finding){ HEALTH_BOT, GRADE_WARNING, .subject = bot });
+            at += bot.len;
+        }
+}
+
 int health_work(struct app *app, const struct overview *o, health_fn fn, void *ctx, struct err *err)
 {
     struct teller t = { fn, ctx };
 
     tell(&t, &(struct health_finding){ HEALTH_WORKERS, o->worker_count == 0 ? GRADE_FAILED : GRADE_OK,
                                        .number = { (int64_t)o->worker_count } });
+    judge_bots(&t, o);
     for (size_t i = 0; i < o->queue_count; i++)
         judge_queue(&t, &o->queue[i]);
     return closure_each(app, tell_closed, &t, err);

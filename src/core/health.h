@@ -10,6 +10,7 @@ enum health_check {
     HEALTH_REDIS,       /* number[0]: answered within so many ms */
     HEALTH_ADVICE,      /* and the following: what advice.h knows, in its order, with its figures */
     HEALTH_WORKERS = HEALTH_ADVICE + ADVICE_KINDS, /* number[0]: alive. Failed: none */
+    HEALTH_BOT,         /* subject: the address of a bot that fails, so that jobs wait for it. A warning */
     HEALTH_QUEUE,       /* subject: queue; number: waiting, delayed, active, oldest in s. Warning: that one waits long */
     HEALTH_FAILED_JOBS, /* subject: queue; number[0]. A warning, when there are any; so are the two below */
     HEALTH_PAUSED,      /* subject: queue; words: why, may be "" */

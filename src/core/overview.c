@@ -12,7 +12,7 @@ static void add_worker(void *ctx, const struct fleet_view *view)
 
     o->worker = xreallocarray(o->worker, o->worker_count + 1, sizeof *o->worker);
     o->worker[o->worker_count++] = (struct overview_worker){
-        .id = xstrdup(view->id), .host = xstrdup(view->host), .queues = xstrdup(view->queues), .pid = view->pid, .running = view->running,
+        .id = xstrdup(view->id), .host = xstrdup(view->host), .queues = xstrdup(view->queues), .bots_away = xstrdup(view->bots_away), .pid = view->pid, .running = view->running,
         .concurrency = view->concurrency, .started_ms = view->started_ms, .beat_ms = view->beat_ms
     };
 }
@@ -103,6 +103,7 @@ void overview_clear(struct overview *o)
         free(o->worker[i].id);
         free(o->worker[i].host);
         free(o->worker[i].queues);
+        free(o->worker[i].bots_away);
     }
     free(o->queue);
     free(o->worker);

@@ -13,7 +13,7 @@ struct overview_queue {
     int64_t workers;       /* alive and serving it */
 };
 struct overview_worker {
-    char *id, *host, *queues;
+    char *id, *host, *queues, *bots_away; /* as in fleet.h */
     int64_t pid, running, concurrency, started_ms, beat_ms;
 };
 struct overview {

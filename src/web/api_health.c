@@ -92,6 +92,40 @@ static bool is_loopback(struct span address)
 }
 
 /* Not public. Without Redis the figures of this process remain. */
+/* Workers that live, and for how many addresses of bots at least one of them waits. */
+struct fleet_figures {
+    int workers;
+    struct str away;  /* each once, with a blank on both sides */
+    int64_t bots;
+};
+
+static void add_worker(void *ctx, const struct fleet_view *view)
+{
+    struct fleet_figures *f = ctx;
+
+    f->workers++;
+    for (const char *at = view->bots_away; *at; at += strspn(at, " ")) {
+        char *bot = xasprintf(" %.*s ", (int)strcspn(at, " "), at);
+        if (!f->away.s || !strstr(f->away.s, bot)) {
+            str_adds(&f->away, bot);
+            f->bots++;
+        }
+        free(bot);
+        at += strcspn(at, " ");
+    }
+}
+
+static void print_fleet(struct app *app, struct str *out)
+{
+    struct fleet_figures f = { .away = STR_INIT };
+
+    if (fleet_each(app, add_worker, &f, NULL) >= 0) {
+        metrics_figure(out, "peygir_workers", "gauge", "Workers that are alive.", f.workers);
+        metrics_figure(out, "peygir_bots_away", "gauge", "Bots that fail again and again, so that jobs wait for them.", f.bots);
+    }
+    str_free(&f.away);
+}
+
 enum problem api_metrics(struct exchange *x)
 {
     struct app *app = &x->seat->app;
@@ -99,19 +133,17 @@ enum problem api_metrics(struct exchange *x)
     struct err err = ERR_INIT;
     struct str *out;
     bool up;
-    int workers;
 
     if (!is_loopback(x->param[PARAM_REMOTE_ADDR]))
         return PROBLEM_NOT_FOUND;
     up = job_count(app, JOB_QUEUE_DEFAULT, &counts, &err) == 0;
-    workers = up ? fleet_count(app, &err) : -1;
     out = api_json(x, 200);
     x->content = CONTENT_METRICS;
     metrics_print(out);
     metrics_figure(out, "peygir_redis_up", "gauge", "Whether Redis answers.", up);
-    if (up)
+    if (up) {
         print_queue(out, &counts);
-    if (workers >= 0)
-        metrics_figure(out, "peygir_workers", "gauge", "Workers that are alive.", workers);
+        print_fleet(app, out);
+    }
     return PROBLEM_NONE;
 }

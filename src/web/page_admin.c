@@ -42,6 +42,7 @@ static const struct {
     [HEALTH_ADVICE + ADVICE_PERSISTENCE] = { "admin.check.persistence", "admin.check.persistence_ok", "admin.check.persistence_bad", FIGURES_PLAIN },
     [HEALTH_ADVICE + ADVICE_ACCESS] = { "admin.check.access", "admin.check.access_ok", "admin.check.access_bad", FIGURES_PLAIN },
     [HEALTH_WORKERS] = { "admin.check.workers", "admin.check.workers_ok", "admin.check.workers_bad", FIGURES_PLAIN },
+    [HEALTH_BOT] = { "admin.check.bot", "admin.check.bot_bad", "admin.check.bot_bad", FIGURES_PLAIN },
     [HEALTH_QUEUE] = { "admin.check.queue", "admin.check.queue_bad", "admin.check.queue_bad", FIGURES_QUEUE },
     [HEALTH_FAILED_JOBS] = { "admin.check.failed", "admin.check.failed_bad", "admin.check.failed_bad", FIGURES_PLAIN },
     [HEALTH_PAUSED] = { "admin.check.paused", "admin.check.paused_bad", "admin.check.paused_bad", FIGURES_PLAIN },

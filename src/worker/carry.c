@@ -5,11 +5,12 @@
 #include "base/log.h"
 #include "base/rnd.h"
 #include "core/mask.h"
+#include "worker/breaker.h"
 #include "worker/feed.h"
 #include "worker/finisher.h"
 #include "worker/progress.h"
 
-enum { WAIT_FIRST_MS = 250, WAIT_MAX_MS = 2000, PAUSE_FIRST_MS = 1000 };
+enum { WAIT_FIRST_MS = 250, WAIT_MAX_MS = 2000, PAUSE_FIRST_MS = 1000, BARRED_JITTER_MS = 250 };
 
 static void enter(struct carry *c, enum carry_state state);
 
@@ -96,7 +97,7 @@ static void pause_over(struct alarm *alarm)
 
 static void pause_told(struct carry *c, int result)
 {
-    int64_t pause_ms = PAUSE_FIRST_MS << (c->refused < 4 ? c->refused - 1 : 3);
+    int64_t pause_ms = c->leg.barred ? c->barred_ms : PAUSE_FIRST_MS << (c->refused < 4 ? c->refused - 1 : 3);
     (void)result;
     if (!diverted(c))
         alarm_set(c->worker->alarms, &c->alarm, pause_ms, pause_over);
@@ -224,6 +225,44 @@ static void start_clocks(struct carry *c)
     alarm_set(c->worker->alarms, &c->alarm, left_ms, time_is_up);
 }
 
+/* --- bots that are left alone --- */
+
+static bool has_breaker(const struct carry *c)
+{
+    return c->leg.handler == &handler_http;
+}
+
+/* How long it is to wait before it may call; 0: now. */
+static int64_t ask_breaker(const struct carry *c)
+{
+    int64_t rest_ms = has_breaker(c) ? breakers_ask(c->worker->breakers, c->leg.path, clock_mono_ms()) : 0;
+    return rest_ms > 0 ? rest_ms + rnd_below(BARRED_JITTER_MS) : 0;
+}
+
+static void tell_breaker(const struct carry *c)
+{
+    static const enum breaker_word words[] = {
+        [CALL_ANSWERED] = BREAKER_GOOD, [CALL_REFUSED] = BREAKER_BAD,   [CALL_BROKEN] = BREAKER_BAD,  [CALL_INVALID] = BREAKER_BAD,
+        [CALL_CANCELLED] = BREAKER_OFF, [CALL_TIMED_OUT] = BREAKER_BAD, [CALL_STOPPED] = BREAKER_OFF,
+    };
+    if (has_breaker(c))
+        breakers_tell(c->worker->breakers, c->leg.path, words[c->leg.call_end], clock_mono_ms());
+}
+
+/* It waits, and keeps its lease; the visitor is told once. */
+static void bar(struct carry *c, int64_t rest_ms)
+{
+    bool told = c->leg.barred;
+    c->barred_ms = rest_ms;
+    c->leg.barred = true;
+    if (told) {
+        c->state = CARRY_PAUSING;
+        alarm_set(c->worker->alarms, &c->alarm, rest_ms, pause_over);
+    } else {
+        enter(c, CARRY_PAUSING);
+    }
+}
+
 /* --- calling --- */
 
 static void keep_result(struct carry *c, const struct call_result *r)
@@ -266,6 +305,7 @@ static void called(void *ctx, const struct call_result *r)
     c->call = NULL;
     stop_clocks(c);
     keep_result(c, r);
+    tell_breaker(c);
     if (c->state == CARRY_CALLING) {
         c->state = CARRY_TELLING;
         progress_finish(c, told);
@@ -297,6 +337,18 @@ static void call(struct carry *c)
     /* A call on the side of a request that was cancelled is to be made all the same. */
     if (!leg_is_plain(leg) && !leg->job.call)
         feed_add(c->worker->feed, c);
+    if (leg->barred && !leg_is_plain(leg) && !leg->job.call)
+        progress_say(c, -1, "messages.connecting");
+    c->leg.barred = false;
+}
+
+static void call_or_wait(struct carry *c)
+{
+    int64_t rest_ms = ask_breaker(c);
+    if (rest_ms > 0)
+        bar(c, rest_ms);
+    else
+        call(c);
 }
 
 /* What a plain job does where another asks core. */
@@ -326,7 +378,7 @@ static void enter(struct carry *c, enum carry_state state)
     if (c->state == CARRY_PROVING)
         c->leased_ms = clock_mono_ms();
     if (c->state == CARRY_CALLING)
-        call(c);
+        call_or_wait(c);
     else if (c->state == CARRY_ENDING)
         finisher_add(c->worker->finisher, c);
     else if (c->state != CARRY_PROVING && leg_is_plain(&c->leg))

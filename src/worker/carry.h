@@ -15,7 +15,8 @@
  *     CALLING    the handler's call is out; the clocks of the call and of the attempt run, but stand still while the
  *                request waits for a code that the call holds out for
  *     TELLING    the last that it said of its progress is written (progress.h)
- *     PAUSING    nobody listened; the visitor is told (leg_connecting), then the call is repeated
+ *     PAUSING    nobody listened, or the bot is left alone for a while (breaker.h); the visitor is told (leg_connecting), then the
+ *                call is made
  *     JUDGING    the request is told what the call came to (leg_judge)
  *     ENDING     the job is completed, failed, put off or given back, together with others (finisher.h)
  *     GONE       nothing of it is left but what still runs in the pool
@@ -51,6 +52,7 @@ struct carry {
 
     void *call;      /* the handler's; NULL: none is out */
     struct progress *progress; /* NULL: it has said nothing */
+    int64_t barred_ms; /* PAUSING, leg.barred: how long */
     int refused;     /* calls of this attempt that nobody listened to */
     struct alarm alarm; /* CALLING: the nearer clock; PAUSING: the pause; elsewhere: asking Redis again */
     int64_t attempt_left_ms, call_left_ms;

@@ -315,6 +315,7 @@ int leg_connecting(struct app *app, struct leg *leg, struct err *err)
 {
     if (leg->job.call)
         return 0;
-    int said = request_progress(app, leg_hash(leg), leg->job.run, -1, NULL, "messages.connecting", err);
+    const char *message = leg->barred ? "messages.bot_away" : "messages.connecting";
+    int said = request_progress(app, leg_hash(leg), leg->job.run, -1, NULL, message, err);
     return said < 0 && leg_wait(err) ? -1 : 0; /* whatever else is wrong shows when the leg is judged */
 }

@@ -35,6 +35,8 @@ struct leg {
     struct str path_text, body;
     int64_t run;                   /* the run that the bot is told */
 
+    bool barred;                   /* the bot is left alone for a while, and this waits; set by the carrier */
+
     /* what the call came to; set by the carrier before leg_judge */
     enum call_end call_end;
     struct str answer;
@@ -64,7 +66,7 @@ int64_t leg_call_ms(const struct leg *leg);
 int leg_begin(struct app *app, struct leg *leg, struct err *err);
 /* Lease the job again. 1: it is ours; 0: it is not any more; -1: ask again later. Also for plain jobs. */
 int leg_prove(struct app *app, struct leg *leg, struct err *err);
-/* Tell the visitor that the bot is being connected to. 0; -1: ask again later. */
+/* Tell the visitor that the bot is being connected to, or, `barred`, that it does not answer at the moment. 0; -1: ask again later. */
 int leg_connecting(struct app *app, struct leg *leg, struct err *err);
 /* Tell the request what the call came to, and decide. 0; -1: ask again later. */
 int leg_judge(struct app *app, struct leg *leg, struct err *err);

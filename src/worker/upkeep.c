@@ -1,4 +1,5 @@
 /* upkeep.c: what a worker does by the clock */
+#include "worker/breaker.h"
 #include "worker/upkeep.h"
 
 #include "base/clock.h"
@@ -23,6 +24,7 @@ struct upkeep {
     /* the pool's while `busy` */
     bool busy, beats, recovers, schedules;
     struct fleet_beat beat;
+    struct str bots_away;
     struct str jobs;
     int result, recovered, scheduled;
     int64_t next_ms;
@@ -249,9 +251,11 @@ static void prepare_beat(struct upkeep *u, int64_t now_ms)
 {
     struct worker *w = u->worker;
     name_jobs(u);
+    breakers_add_open(w->breakers, &u->bots_away);
     u->beat = (struct fleet_beat){ .id = w->id,
                                    .queues = u->queues,
                                    .jobs = u->jobs.s,
+                                   .bots_away = u->bots_away.s,
                                    .age_ms = now_ms - u->started_ms,
                                    .running = (int)w->running,
                                    .concurrency = (int)w->concurrency };
@@ -322,6 +326,7 @@ void upkeep_free(struct upkeep *u)
     if (!u)
         return;
     str_free(&u->jobs);
+    str_free(&u->bots_away);
     free(u->queues);
     free(u);
 }

@@ -1,4 +1,5 @@
 /* worker.c: one worker: its parts put together, and its life */
+#include "worker/breaker.h"
 #include "worker/worker.h"
 
 #include "base/clock.h"
@@ -53,6 +54,7 @@ static void gone(void *ctx)
                                      (uv_handle_t *)&w->once_timer,  (uv_handle_t *)&w->turn };
     feed_close(w->feed);
     http_free(w->shop.http);
+    breakers_free(w->breakers);
     alarms_close(w->alarms);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
         uv_close(handles[i], NULL);
@@ -236,6 +238,7 @@ static void begin(struct worker *w)
     w->shop.loop = &w->loop;
     w->shop.pool = w->pool;
     w->shop.http = http_new(&w->loop, 0);
+    w->breakers = breakers_new();
     w->shop.api_url = w->api_url;
     w->taker = taker_new(w);
     w->finisher = finisher_new(w);

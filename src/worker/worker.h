@@ -47,6 +47,7 @@ struct worker {
     struct workshop shop;
     struct pool *pool;
     struct alarms *alarms;
+    struct breakers *breakers;
     struct feed *feed;
     struct upkeep *upkeep;
     struct taker *taker;
