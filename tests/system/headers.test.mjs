@@ -79,6 +79,8 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     ['a static file that is not there', () => ({ path: '/static/none.css' }), 404, ERROR],
     ['a directory of static files', () => ({ path: '/static/' }), 404, ERROR],
     ['a static file that something is posted to', () => ({ path: '/static/style.css', method: 'POST' }), 405, ERROR],
+    ['the description of the API', () => ({ path: '/api/openapi.json' }), 200, { ...DATA, 'cache-control': 'public, max-age=300', vary: 'Accept-Encoding' }],
+    ['the description of the API that something is posted to', () => ({ path: '/api/openapi.json', method: 'POST' }), 405, ERROR],
     ['the icon', () => ({ path: '/favicon.ico' }), 204, { ...ALL, 'referrer-policy': 'same-origin' }],
     ['a body too large for a page', () => ({ path: `/services/${OCR}`, method: 'POST', headers: form, body: 'x'.repeat(70_000) }), 413, ERROR],
     ['a body too large for JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: json, body: 'x'.repeat(70_000) }), 413, ERROR],
@@ -148,7 +150,7 @@ describe('the site for production', () => {
   const secure = (where, options) => ask({ port: ports[1], path: where, ca, servername: 'peygir.example.org', headers: { host: 'peygir.example.org' }, ...options });
 
   test('says on HTTPS that it is always to be so, with every kind of answer', async () => {
-    for (const [where, status] of [['/', 200], ['/api/services', 200], ['/nowhere', 404], ['/static/style.css', 200], ['/static/none', 404], ['/favicon.ico', 204], [`/?${'x'.repeat(9000)}`, 414]]) {
+    for (const [where, status] of [['/', 200], ['/api/services', 200], ['/nowhere', 404], ['/static/style.css', 200], ['/api/openapi.json', 200], ['/static/none', 404], ['/favicon.ico', 204], [`/?${'x'.repeat(9000)}`, 414]]) {
       const answer = await secure(where);
       assert.equal(answer.status, status, where);
       assert.equal(answer.headers['strict-transport-security'], 'max-age=31536000', where);
