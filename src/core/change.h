@@ -54,7 +54,8 @@ void change_refuse_plain(const struct app *app, const struct request *rq, struct
 /* A leg HASH.{suffix}{n}; n 0 is not written. call NULL: the leg for entered code n. */
 void change_leg(struct change *c, const struct request *rq, const char *suffix, int64_t n, const char *call);
 
-/* The guard as it is stored: these fields of its hash. `clock` holds the numbers that only this layer uses, in decimal, separated by
+/* The guard as it is stored: these fields of its hash, and beside them, for writers elsewhere that have no definitions, `terms`: a code's
+ * length, seconds, tries, tries of the request, cool-down and resends, 1 where only sealed results are taken, id of the last step. `clock` holds the numbers that only this layer uses, in decimal, separated by
  * spaces, so that reading a guard is cheap: code_tries code taken code_until resend_at estimate started waited since check. */
 #define GUARD_FIELDS 9
 extern const char *const guard_names[GUARD_FIELDS];

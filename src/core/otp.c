@@ -11,7 +11,7 @@ enum { CLOCKS_PART_MS = 50 }; /* who shows a code may think that it is a little 
 /* For a request whose service is not there (any more): what section 6 of the contract gives. */
 static const struct service_code default_code = { true, 5, 120, 3, 5, 60, 3 };
 
-static const struct service_code *policy(const struct service *service)
+const struct service_code *otp_policy(const struct service *service)
 {
     return service && service->code.used ? &service->code : &default_code;
 }
@@ -59,7 +59,7 @@ static struct otp_text get_otp_data(const struct request *rq, const struct servi
     return (struct otp_text){ .handle = document_otp(&rq->doc, "hash"),
                               .message = document_otp(&rq->doc, "message"),
                               .until_ms = rq->guard.code_until_ms,
-                              .length = raw_int(document_otp(&rq->doc, "length"), policy(service)->length),
+                              .length = raw_int(document_otp(&rq->doc, "length"), otp_policy(service)->length),
                               .attempts = rq->guard.tries,
                               .resends = rq->guard.resends,
                               .resent_ms = resent_ms > 0 ? resent_ms : 0 };
@@ -81,7 +81,7 @@ struct require {
 
 static void start_code(struct change *c, const struct request *rq, const struct service *service, const struct otp_ask *ask)
 {
-    const struct service_code *code = policy(service);
+    const struct service_code *code = otp_policy(service);
     struct otp_text t = { .handle = ask->handle, .attempts = rq->guard.tries, .resends = rq->guard.resends };
     t.until_ms = rq->now_ms + (ask->expiry_s > 0 ? ask->expiry_s : code->seconds) * 1000;
     t.length = ask->length > 0 && ask->length <= CODE_MAX ? ask->length : code->length;
@@ -176,7 +176,7 @@ static void end_without_code(struct change *c, const char *code)
 static int decide_refuse(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
 {
     const struct refusal *r = ctx;
-    const struct service_code *code = policy(r->service);
+    const struct service_code *code = otp_policy(r->service);
     (void)app;
     if (rq->status == REQUEST_OTP_REQUIRED)
         return 0;
@@ -262,13 +262,13 @@ struct entered {
 static int decide_submit(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
 {
     const struct entered *e = ctx;
-    int64_t length = raw_int(document_otp(&rq->doc, "length"), policy(e->service)->length);
+    int64_t length = raw_int(document_otp(&rq->doc, "length"), otp_policy(e->service)->length);
     (void)app;
     if (rq->status != REQUEST_OTP_REQUIRED)
         return err_set(err, ERR_STATE, "request %s is %s: it waits for no code", rq->hash, request_status_name(rq->status));
     if ((int64_t)strlen(e->digits) != length)
         return err_set(err, ERR_INVALID, "the code has %lld digits", (long long)length);
-    if (rq->guard.tries >= policy(e->service)->tries_request || rq->guard.code_tries >= policy(e->service)->tries_code)
+    if (rq->guard.tries >= otp_policy(e->service)->tries_request || rq->guard.code_tries >= otp_policy(e->service)->tries_code)
         return err_set(err, ERR_TOO_MANY, "too many wrong codes for request %s", rq->hash);
     if (rq->guard.code_until_ms <= rq->now_ms)
         return err_set(err, ERR_EXPIRED, "the code has expired; ask for another");
@@ -318,7 +318,7 @@ static int check_resend(const struct request *rq, const struct service *service,
 {
     if (rq->status != REQUEST_OTP_REQUIRED)
         return err_set(err, ERR_STATE, "request %s is %s: it waits for no code", rq->hash, request_status_name(rq->status));
-    if (rq->guard.resends >= policy(service)->resends)
+    if (rq->guard.resends >= otp_policy(service)->resends)
         return err_set(err, ERR_TOO_MANY, "no further code can be sent for request %s", rq->hash);
     if (rq->guard.resend_at_ms > rq->now_ms) {
         err_set(err, ERR_TOO_MANY, "another code can be sent in a moment");
@@ -332,7 +332,7 @@ static int check_resend(const struct request *rq, const struct service *service,
 static int decide_resend(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
 {
     const struct service *service = ctx;
-    const struct service_code *code = policy(service);
+    const struct service_code *code = otp_policy(service);
     (void)app;
     if (check_resend(rq, service, err) < 0)
         return -1;
@@ -355,7 +355,7 @@ static int decide_resend(struct app *app, const struct request *rq, struct chang
 bool otp_mobile(const struct app *app, const struct service *service, struct span data, char who[LIMIT_WHO_LEN + 1])
 {
     who[0] = '\0';
-    if (!policy(service)->used || !limit_is_on(app->house))
+    if (!otp_policy(service)->used || !limit_is_on(app->house))
         return false;
     for (size_t i = 0; i < service->field_count && !who[0]; i++) {
         struct span number = rules_mobile(service->fields[i].rules) ? raw_get(data, service->fields[i].name) : SPAN("");
@@ -452,7 +452,7 @@ void otp_adopt(struct change *c, const struct request *rq, const struct service 
 
 void otp_look(const struct request *rq, const struct service *service, struct otp_state *out)
 {
-    const struct service_code *code = policy(service);
+    const struct service_code *code = otp_policy(service);
     int64_t of_code = code->tries_code - rq->guard.code_tries, of_request = code->tries_request - rq->guard.tries;
     int64_t left_ms = rq->guard.code_until_ms - rq->now_ms, resend_ms = rq->guard.resend_at_ms - rq->now_ms;
     out->expires_in_s = left_ms > CLOCKS_PART_MS ? (left_ms - CLOCKS_PART_MS + 999) / 1000 : left_ms > 0;

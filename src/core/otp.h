@@ -6,6 +6,9 @@
 #include "core/limit.h"
 #include "core/request.h"
 
+/* How codes of the service are dealt with; NULL: the service is not there (any more). */
+const struct service_code *otp_policy(const struct service *service);
+
 struct otp_ask {
     struct span handle;   /* the bot's own handle, JSON text; .s NULL: none */
     int64_t expiry_s;     /* 0: the service's */

@@ -320,6 +320,18 @@ static void add_field(struct span args[], size_t *count, const char *name, struc
     args[(*count)++] = value;
 }
 
+/* What a writer that has no definitions, such as the Node module, must know of the service: `terms` of the guard (change.h). */
+static void add_terms(struct str *out, const struct service *service)
+{
+    const struct service_code *code = otp_policy(service);
+    const int numbers[] = { code->length, code->seconds, code->tries_code, code->tries_request, code->cooldown_s, code->resends,
+                            service->seal == SERVICE_SEAL_STRICT };
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        str_addf(out, "%d ", numbers[i]);
+    if (service->step_count > 0)
+        str_adds(out, service->steps[service->step_count - 1].id);
+}
+
 static void queue_birth(struct app *app, const struct birth *b)
 {
     struct span hash = span_of(b->hash);
@@ -328,14 +340,15 @@ static void queue_birth(struct app *app, const struct birth *b)
     const struct span keys[] = { key_span(&document), key_span(&guard), key_span(&events) };
     char ttl[24];
     snprintf(ttl, sizeof ttl, "%lld", app->house->request_ttl_s * 1000LL);
-    struct str clock = STR_INIT;
+    struct str clock = STR_INIT, terms = STR_INIT;
     guard_add_clock(&clock, &(struct guard){ .estimate_s = b->estimate_s, .check = b->check });
-    struct span args[19] = {
+    add_terms(&terms, b->n->service);
+    struct span args[21] = {
         { b->document.s, b->document.len }, span_of(ttl), { b->entry.s, b->entry.len }, key_span(&updates), { b->view.s, b->view.len },
         SPAN("status"), SPAN("pending"), SPAN("revision"), SPAN("1"), SPAN("owner"), b->n->owner, SPAN("values"), span_of(b->values),
-        SPAN("clock"), { clock.s, clock.len },
+        SPAN("clock"), { clock.s, clock.len }, SPAN("terms"), { terms.s, terms.len },
     };
-    size_t nargs = 15;
+    size_t nargs = 17;
     add_field(args, &nargs, "user_id", b->n->user_id);
     add_field(args, &nargs, "mobile", span_of(b->mobile));
     redis_use_db(app->redis, app->main_db);
@@ -344,6 +357,7 @@ static void queue_birth(struct app *app, const struct birth *b)
     queue_create(app, ARRAY_LEN(keys), keys, nargs, args);
     job_push_queue(app, &(struct job_new){ .id = b->hash, .type = "service", .request_hash = b->hash, .user_id = b->n->user_id.s });
     str_free(&clock);
+    str_free(&terms);
 }
 
 /* The same submission was made before, its request has expired, and its job is still remembered: it goes, and is pushed anew. Its runs are

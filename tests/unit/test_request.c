@@ -62,6 +62,15 @@ static void a_new_request_is_pending_and_its_job_waits(void **state)
     expect_cli(hash, house_cli("LRANGE", "local_requests_list", "0", "-1", NULL));
 }
 
+static void a_writer_elsewhere_finds_what_the_service_says(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE], guard[64];
+    house_request("k1", hash);
+    snprintf(guard, sizeof guard, "{local_request:%s}:guard", hash);
+    expect_cli("5 120 3 5 60 3 0 completed", house_cli("HGET", guard, "terms", NULL));
+}
+
 static void a_waiting_request_knows_its_place(void **state)
 {
     (void)state;
@@ -711,6 +720,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_the_drawn_ways_lead_from_state_to_state),
         TEST(a_new_request_is_pending_and_its_job_waits),
+        TEST(a_writer_elsewhere_finds_what_the_service_says),
         TEST(a_waiting_request_knows_its_place),
         TEST(a_paused_queue_is_seen_with_the_place_in_one_round_trip),
         TEST(a_submission_that_comes_again_is_listed_once_also_when_the_lists_were_lost),
