@@ -477,7 +477,7 @@ static int read_for_change(struct app *app, struct span hash, bool repairs, stru
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
     int found = request_take(app, hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
-    if (found == 1 && !repairs && (foreign || request_lies_open(app, rq)))
+    if (found == 1 && !repairs && foreign)
         return request_adopt(app, hash, err) < 0 ? -1 : 2;
     return found;
 }

@@ -138,7 +138,7 @@ int request_take(struct app *app, struct span hash, const struct reply replies[R
         return err_prefix(err, "request %s", rq->hash);
     }
     take_guard(&replies[1], &rq->guard);
-    *foreign = request_is_foreign(rq);
+    *foreign = request_is_foreign(rq) || request_lies_open(app, rq);
     int written = status_of(unquoted(rq->doc.field[DOC_STATUS])), guarded = status_of(rq->guard.status);
     /* Until it is adopted, the guard's word counts. */
     rq->status = (enum request_status)(guarded >= 0 ? guarded : written >= 0 ? written : REQUEST_PENDING);
@@ -156,7 +156,7 @@ int request_read(struct app *app, struct span hash, struct request *rq, struct e
         if (redis_exchange(app->redis, &replies, &count, err) < 0)
             return -1;
         int found = request_take(app, hash, replies + count - REQUEST_REPLIES, rq, &foreign, err);
-        if (found <= 0 || (!foreign && !request_lies_open(app, rq)))
+        if (found <= 0 || !foreign)
             return found;
         if (request_adopt(app, hash, err) < 0)
             return err && err->kind == ERR_NOT_FOUND ? 0 : -1;

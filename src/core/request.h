@@ -71,7 +71,8 @@ struct request {
 /* --- reading: REQUEST_REPLIES commands of the caller's exchange on app->redis, in the main database --- */
 #define REQUEST_REPLIES 3
 void request_queue(struct app *app, struct span hash);
-/* 1: *rq filled; 0: there is none; -1. A document changed past the guard sets *foreign: call request_adopt() and read again. */
+/* 1: *rq filled; 0: there is none; -1. A document changed past the guard, or one that lies open, sets *foreign: call request_adopt() and
+ * read again. */
 int request_take(struct app *app, struct span hash, const struct reply replies[REQUEST_REPLIES], struct request *rq, bool *foreign,
                  struct err *err);
 /* Somebody wrote it past the guard, and nobody has recorded that yet. */
@@ -91,7 +92,7 @@ const struct service *request_service(const struct app *app, const struct reques
 /* request_data or result_data as it was before it was sealed (seal.h), appended; one that is plain as it stands. 0; -1 (ERR_FAILED): its
  * key is gone or it was changed; nothing is appended, and the log has said so. */
 int request_open(const struct app *app, const struct request *rq, enum document_field field, struct str *out, struct err *err);
-/* Lies there a personal value plain that its service wants sealed? request_read seals it; a program without secret cannot, and sees none. */
+/* Lies there a personal value plain that its service wants sealed? request_adopt seals it; a program without secret cannot, and sees none. */
 bool request_lies_open(const struct app *app, const struct request *rq);
 /* Is it theirs? By the guard: the signed-in user that made it; one that a visitor made, the owner id. */
 bool request_belongs(const struct request *rq, struct span owner, struct span user_id);
