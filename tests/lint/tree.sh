@@ -48,7 +48,7 @@ openings() {
     for file in $(c_files src bots tests); do
         head -n 1 "$file" | grep -qE "^/\\* ${file##*/}: [^ ]" || echo "$file does not open with /* ${file##*/}: what it is */"
     done
-    for file in $(tree run .ci tests etc nginx bots/examples | grep -E '\.(sh|mjs|py)$'); do
+    for file in $(tree run .ci tests etc nginx bots | grep -E '\.(sh|mjs|py)$|^bots/.*\.js$'); do
         head -n 3 "$file" | grep -qE "^(# |// |\"\"\")${file##*/}: " || echo "$file does not say in its first lines what it is"
     done
 }
