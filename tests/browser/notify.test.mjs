@@ -79,6 +79,8 @@ const noticeOf = (person, slug, hash, key) => ({
   dir: person.language === 'fa' ? 'rtl' : 'ltr',
 });
 
+// A tab that hears nothing looks every thirty seconds.
+const noticed = (person, count, what = 'a notice') => waitFor(() => person.notices.length >= count, { what, timeout: 45_000 });
 const shown = (person) => person.notices.map(({ page, ...notice }) => notice);
 
 // The end that a bot reports which knows only Redis.
@@ -169,7 +171,8 @@ describe('A notice', () => {
         await hide(page, true);
         return made;
       });
-      await waitFor(() => person.notices.length === 1, { what: 'a notice about the code' });
+      await peygir.status(hash, 'otp_required');
+      await noticed(person, 1, 'a notice about the code');
       await page.evaluate(() => {
         window.focus = () => {
           sessionStorage.setItem('hidden', 'no');
@@ -182,7 +185,7 @@ describe('A notice', () => {
       await hide(page, true);
       await person.act(hash, 'otp', { otp: CODE });
       await peygir.status(hash, 'completed');
-      await waitFor(() => person.notices.length === 2, { what: 'a notice about the result' });
+      await noticed(person, 2, 'a notice about the result');
       const expected = [['otp.heading'], ['result.heading_completed']].map(([key]) => noticeOf(person, CREDIT, hash, key));
       assert.deepEqual(shown(person), expected);
     }));
@@ -195,7 +198,7 @@ describe('A notice', () => {
     person.context.on('request', (request) => (asked += request.url().endsWith('/events')));
     await listened(hash, true);
     await fail(hash);
-    await waitFor(() => person.notices.length > 0, { what: 'a notice' });
+    await noticed(person, 1);
     const [{ page: bell }] = person.notices;
     for (const tab of tabs.filter((one) => one !== bell)) await tab.waitForURL(/\/result\//);
     assert.match(bell.url(), /\/progress\//);

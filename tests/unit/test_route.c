@@ -187,13 +187,17 @@ static void a_request_goes_on_when_its_service_is_closed(void **state)
         assert_int_not_equal(routes[i].flags & (DEMAND_OPEN | DEMAND_REQUEST), DEMAND_OPEN | DEMAND_REQUEST);
 }
 
-static void what_names_a_request_demands_that_it_is_theirs(void **state)
+/* Programs of the house are not asked whose it is: what bots may do needs a bot's token, and nothing else will do. */
+static void what_names_a_request_demands_that_it_is_theirs_or_a_bots_token(void **state)
 {
     (void)state;
     for (size_t i = 0; i < route_count; i++) {
-        unsigned both = DEMAND_REQUEST | DEMAND_SESSION;
-        if (strstr(routes[i].pattern, "{hash}"))
-            assert_int_equal(routes[i].flags & both, both);
+        bool internal = strstr(routes[i].pattern, "/api/internal/") != NULL;
+        unsigned theirs = DEMAND_REQUEST | DEMAND_SESSION, demanded = DEMAND_SOME_TOKEN | theirs;
+        if (strstr(routes[i].pattern, "{hash}") && internal)
+            assert_int_equal(routes[i].flags & demanded, DEMAND_TOKEN(TOKEN_BOT));
+        else if (strstr(routes[i].pattern, "{hash}"))
+            assert_int_equal(routes[i].flags & theirs, theirs);
     }
 }
 
@@ -247,7 +251,7 @@ int main(void)
         cmocka_unit_test(an_api_client_may_do_what_scripts_of_pages_do_with_requests),
         cmocka_unit_test(each_role_has_a_flag_of_its_own),
         cmocka_unit_test(a_request_goes_on_when_its_service_is_closed),
-        cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs),
+        cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs_or_a_bots_token),
         cmocka_unit_test(what_lies_under_account_is_for_users_alone),
         cmocka_unit_test(the_administrators_area_is_for_administrators_and_knows_no_visitor),
         cmocka_unit_test(what_lies_under_api_answers_problems_as_json),
