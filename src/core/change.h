@@ -55,8 +55,9 @@ void change_refuse_plain(const struct app *app, const struct request *rq, struct
 void change_leg(struct change *c, const struct request *rq, const char *suffix, int64_t n, const char *call);
 
 /* The guard as it is stored: these fields of its hash, and beside them, for writers elsewhere that have no definitions, `terms`: a code's
- * length, seconds, tries, tries of the request, cool-down and resends, 1 where only sealed results are taken, id of the last step. `clock` holds the numbers that only this layer uses, in decimal, separated by
- * spaces, so that reading a guard is cheap: code_tries code taken code_until resend_at estimate started waited since check. */
+ * length, seconds, tries, tries of the request, cool-down and resends, 1 where only sealed results are taken, id of the last step; absent:
+ * "5 120 3 5 60 3 0 completed". `clock` holds the numbers that only this layer uses, in decimal, separated by spaces, so that reading a guard
+ * is cheap: code_tries code taken code_until resend_at estimate started waited since check. */
 #define GUARD_FIELDS 9
 extern const char *const guard_names[GUARD_FIELDS];
 /* Read stored field `field`. */

@@ -65,10 +65,15 @@ static void a_new_request_is_pending_and_its_job_waits(void **state)
 static void a_writer_elsewhere_finds_what_the_service_says(void **state)
 {
     (void)state;
-    char hash[HASH_SIZE], guard[64];
+    char hash[HASH_SIZE];
+    struct service other = *house_service("credit-score-rating");
+    const struct request_new n = { .service = &other, .data = SPAN("{}"), .owner = HOUSE_OWNER, .locale = "fa", .key = SPAN("k2") };
     house_request("k1", hash);
-    snprintf(guard, sizeof guard, "{local_request:%s}:guard", hash);
-    expect_cli("5 120 3 5 60 3 0 completed", house_cli("HGET", guard, "terms", NULL));
+    expect_cli("0", house_cli("HEXISTS", key_guard(span_of(hash)).s, "terms", NULL)); /* what most say is not stored */
+    other.code.length = 6;
+    other.seal = SERVICE_SEAL_STRICT;
+    assert_int_equal(request_create(house_app(), &n, hash, &err), 1);
+    expect_cli("6 120 3 5 60 3 1 completed", house_cli("HGET", key_guard(span_of(hash)).s, "terms", NULL));
 }
 
 static void a_waiting_request_knows_its_place(void **state)

@@ -40,8 +40,8 @@ export const packClock = (guard) => CLOCK.map((name) => guard[name]).join(' ');
 
 const number = (text) => Number.parseInt(text, 10) || 0;
 
-// What the service says, for a writer that has no definitions; a request without it has what a service has that says nothing.
-function readTerms(text = '5 120 3 5 60 3 0 ') {
+// What the service says, for a writer that has no definitions; it is stored where it is not this.
+function readTerms(text = '5 120 3 5 60 3 0 completed') {
   const [length, seconds, triesCode, triesRequest, cooldown, resends, strict, lastStep] = text.split(' ');
   return { length: +length, seconds: +seconds, triesCode: +triesCode, triesRequest: +triesRequest, cooldown: +cooldown, resends: +resends, strict: strict === '1', lastStep };
 }
