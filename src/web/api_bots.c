@@ -123,11 +123,9 @@ static bool is_allowed(const struct kind *kind, const char *name)
 static void check_members(const struct exchange *x, const struct kind *kind, const struct report *r, struct str *errors)
 {
     if (x->json) {
-        json_object_object_foreach(x->json, name, value) {
-            (void)value;
-            if (!is_allowed(kind, name))
-                add_error(errors, name, "There is no such member here.");
-        }
+        FORM_EACH_MEMBER(i, x->json)
+            if (!is_allowed(kind, json_object_iter_peek_name(&i)))
+                add_error(errors, json_object_iter_peek_name(&i), "There is no such member here.");
     }
     for (size_t i = 0; i < MEMBERS; i++)
         if ((kind->allowed & BIT(i)) && r->value[i].s && !members[i].good(r->value[i]))

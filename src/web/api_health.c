@@ -106,7 +106,7 @@ static void add_worker(void *ctx, const struct fleet_view *view)
     f->workers++;
     for (const char *at = view->bots_away; *at; at += strspn(at, " ")) {
         char *bot = xasprintf(" %.*s ", (int)strcspn(at, " "), at);
-        if (!f->away.s || !strstr(f->away.s, bot)) {
+        if (!strstr(f->away.s, bot)) {
             str_adds(&f->away, bot);
             f->bots++;
         }
@@ -119,6 +119,7 @@ static void print_fleet(struct app *app, struct str *out)
 {
     struct fleet_figures f = { .away = STR_INIT };
 
+    str_reset(&f.away);
     if (fleet_each(app, add_worker, &f, NULL) >= 0) {
         metrics_figure(out, "peygir_workers", "gauge", "Workers that are alive.", f.workers);
         metrics_figure(out, "peygir_bots_away", "gauge", "Bots that fail again and again, so that jobs wait for them.", f.bots);
