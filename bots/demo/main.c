@@ -120,6 +120,17 @@ static struct json_object *read_body(FCGX_Request *fcgi)
     return body;
 }
 
+/* Peygir names the request, and sends the form's values as texts; otpData alone is an object. */
+static bool is_form(struct json_object *body)
+{
+    struct json_object_iter field;
+
+    json_object_object_foreachC(body, field)
+        if (strcmp(field.key, "otpData") != 0 && !json_object_is_type(field.val, json_type_string))
+            return false;
+    return json_object_object_get(body, "requestHash") != NULL;
+}
+
 /* POST /api/services/{slug}, and below it cancel and resend-otp. */
 static void serve_service(struct call *c, const char *slug)
 {
@@ -130,7 +141,9 @@ static void serve_service(struct call *c, const char *slug)
     while (s->slug && (strlen(s->slug) != len || strncmp(s->slug, slug, len) != 0))
         s++;
     report_open(c);
-    if (!s->slug)
+    if (!is_form(c->body))
+        call_error(c, "BAD_BODY", "The body is not what Peygir sends.", false);
+    else if (!s->slug)
         call_error(c, "UNKNOWN_SERVICE", call_say(c, "این سرویس وجود ندارد.", "There is no such service."), false);
     else if (strcmp(verb, "") == 0)
         s->run(c);

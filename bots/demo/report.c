@@ -260,7 +260,7 @@ int report_wait_for_code(struct call *c, char **code)
 {
     time_t end = time(NULL) + c->code_expiry_s;
 
-    while (c->redis && !c->redis->err && time(NULL) < end) {
+    while (c->known && !c->redis->err && time(NULL) < end) { /* nobody enters a code for a request that does not exist */
         struct json_object *mail = take_mail(c);
         const char *otp = json_object_get_string(json_object_object_get(mail, "otp"));
         bool cancelled = json_object_object_get(mail, "cancelled") || (!mail && report_is_over(c));

@@ -134,12 +134,24 @@ def answer_call(path, data, run):
         return error("BROKEN", "Something went wrong. Please try again later.", retryable=True)
 
 
+def read_call(body):
+    """The form and the request's hash, texts all of them, and with a code `otpData`; None when it is not what Peygir sends."""
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or "requestHash" not in data:
+        return None
+    return data if all(isinstance(value, str) for name, value in data.items() if name != "otpData") else None
+
+
 class Bot(BaseHTTPRequestHandler):
     def do_POST(self):
-        data = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        body = json.dumps(answer_call(self.path, data, self.headers["Peygir-Run"])).encode()
+        data = read_call(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+        answer = answer_call(self.path, data, self.headers["Peygir-Run"]) if data else error("BAD_BODY", "This is no call of Peygir's.")
+        body = json.dumps(answer).encode()
         try:
-            self.send_response(200)
+            self.send_response(200 if data else 400)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
