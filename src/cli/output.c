@@ -60,8 +60,8 @@ static int64_t time_of(struct json_object *value)
 
 /* --- cells --- */
 
-/* Control bytes as \xNN; quotes and backslashes, which the log hides as well, as they are. */
-static void add_text(struct str *out, const char *text, size_t len)
+/* Quotes and backslashes, which the log hides as well, stay as they are. */
+void output_add_text(struct str *out, const char *text, size_t len)
 {
     size_t run = 0;
     for (size_t i = 0; i < len; i++)
@@ -79,7 +79,7 @@ static void add_value(struct str *out, struct json_object *value)
     if (!value)
         str_addc(out, '-');
     else if (json_object_is_type(value, json_type_string))
-        add_text(out, json_object_get_string(value), (size_t)json_object_get_string_len(value));
+        output_add_text(out, json_object_get_string(value), (size_t)json_object_get_string_len(value));
     else if (json_object_is_type(value, json_type_boolean))
         str_adds(out, json_object_get_boolean(value) ? "yes" : "no");
     else

@@ -31,6 +31,8 @@ void output_object(const struct cli *cli, struct json_object *object);
 /* The table alone, for a view that is made of several. The list stays the caller's. */
 void output_table(FILE *out, const struct cli *cli, struct json_object *list, const struct column columns[]);
 
+/* A text for a terminal: control bytes as \xNN. */
+void output_add_text(struct str *out, const char *text, size_t len);
 /* "12 s ago", "in 5 min", "now": `ms` since 1970 as seen at now_ms. */
 void output_add_when(struct str *out, int64_t ms, int64_t now_ms);
 /* "850 ms", "12 s", "3 min", "5 h", "2 d": a length of time, rounded down. */

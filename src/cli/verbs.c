@@ -20,6 +20,11 @@
 #define LIMIT NUMBER("limit", "N", 1, 10000, 50, "At most so many; 50 when not given.")
 #define OF_QUEUE { .name = "queue", .kind = FLAG_QUEUE, .value = "QUEUE", .help = "Only this queue, instead of looking in all." }
 
+static const struct flag bot_flags[] = {
+    TEXT("data", "JSON", "The form's values, a JSON object; - reads it from the first line of standard input."),
+    TEXT("code", "CODE", "The code that the bot sends; with - it is asked for when it was sent. Without it no code is entered."),
+    SWITCH("code-in-message", "The bot's message may tell the code, as the demonstration bot's does."),
+    NUMBER("timeout", "S", 1, 86400, 0, "Wait so long at most for each thing; when not given, as long as the service's calls may take."), END };
 static const struct flag dry_run_flags[] = { DRY_RUN, END };
 static const struct flag limit_flags[] = { LIMIT, END };
 static const struct flag queue_flags[] = { OF_QUEUE, END };
@@ -66,6 +71,8 @@ static const struct flag session_flags[] = {
 /* --- verbs --- */
 
 const struct verb verbs[] = {
+    { "bot check", "SERVICE", 1, 1, NEEDS_REDIS | NEEDS_SERVICES | NEEDS_LOCALES | NEEDS_SEALS, bot_flags, verb_bot_check,
+      "Play a visitor against the running bot of a service, and say which promises of the contract for bots it keeps." },
     { "config", "", 0, 0, 0, NULL, verb_config, "Show every option, its value and where it comes from." },
     { "failed flush", "", 0, 0, NEEDS_REDIS, queue_dry_run_flags, verb_failed_flush, "Forget all failed jobs." },
     { "failed forget", "ID...", 1, -1, NEEDS_REDIS, queue_flags, verb_failed_forget, "Forget failed jobs." },
@@ -176,7 +183,8 @@ const struct flag_value *cli_flag(const struct cli *cli, const char *name)
 
 static int open_house(struct cli *cli, struct err *err)
 {
-    static const unsigned parts[][2] = { { NEEDS_SERVICES, HOUSE_SERVICES }, { NEEDS_LOCALES, HOUSE_LOCALES }, { NEEDS_JOBS, HOUSE_JOB_TYPES } };
+    static const unsigned parts[][2] = { { NEEDS_SERVICES, HOUSE_SERVICES }, { NEEDS_LOCALES, HOUSE_LOCALES }, { NEEDS_JOBS, HOUSE_JOB_TYPES },
+                                        { NEEDS_SEALS, HOUSE_SEALS } };
     unsigned what = 0;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         what |= cli->verb->needs & parts[i][0] ? parts[i][1] : 0;

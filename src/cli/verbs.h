@@ -53,7 +53,8 @@ enum {
     NEEDS_SERVICES = 2,
     NEEDS_LOCALES = 4,
     NEEDS_JOBS = 8,   /* job types; a wrong file ends the program (78) */
-    LIKES_JOBS = 16   /* job types; without them (a sentence on stderr says why) it does what it can */
+    LIKES_JOBS = 16,  /* job types; without them (a sentence on stderr says why) it does what it can */
+    NEEDS_SEALS = 32  /* the secret, where services seal their values */
 };
 
 /* A verb returns its exit status: 0 done, 1 failed; -1: *err says why, and the status follows from its kind. */
@@ -74,6 +75,7 @@ int verbs_run(const struct settings *settings, bool json, int argc, char **argv,
 /* The table, for --help. */
 void verbs_help(FILE *out);
 
+int verb_bot_check(struct cli *cli, struct err *err);
 int verb_config(struct cli *cli, struct err *err);
 int verb_failed_flush(struct cli *cli, struct err *err);
 int verb_failed_forget(struct cli *cli, struct err *err);

@@ -3,6 +3,14 @@
 import http from 'node:http';
 import { once } from 'node:events';
 
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 class Call {
   constructor(req, res, body) {
     this.req = req;
@@ -11,13 +19,13 @@ class Call {
     this.path = req.url;
     this.headers = req.headers;
     this.text = body;
-    this.data = JSON.parse(body || '{}');
+    this.data = parsed(body || '{}');
     this.at = performance.now();
     this.closed = new Promise((resolve) => res.once('close', () => resolve(performance.now())));
   }
 
   get hash() {
-    return this.data.requestHash;
+    return this.data?.requestHash;
   }
 
   reply(value, status = 200) {

@@ -40,9 +40,9 @@ describe('bot.py', () => {
   before(async () => {
     const port = await freePort();
     peygir = await start({ services: quick, env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: `http://127.0.0.1:${port}`, WORKER_BACKOFF: '0' } });
-    const env = { TOKEN: await token(peygir), SITE: peygir.base, PORT: String(port), PACE: '0' };
-    startBot = async () => {
-      bot = new Child('python3', [path.join(EXAMPLES, 'bot.py')], env);
+    const env = { TOKEN: await token(peygir), SITE: peygir.base, PORT: String(port) };
+    startBot = async (PACE = '0') => {
+      bot = new Child('python3', [path.join(EXAMPLES, 'bot.py')], { ...env, PACE });
       await bot.says(/the bot answers at /);
     };
     await startBot();
@@ -128,6 +128,24 @@ describe('bot.py', () => {
     assert.equal((await visitor.act(hash, 'cancel')).status, 200);
     await bot.says(new RegExp(`${hash}: over`));
     assert.equal((await peygir.document(hash)).status, 'cancelled');
+  });
+
+  test('keeps every promise that peygir bot check looks for', async () => {
+    bot.process.kill('SIGINT');
+    await bot.ended;
+    await startBot('0.5'); // slow enough to be cancelled in the middle
+    const scan = await peygir.cli('bot', 'check', OCR, '--data', JSON.stringify(SCAN), '--timeout', '10');
+    assert.equal(scan.code, 0, scan.stdout + scan.stderr);
+    const check = new Child(peygir.file('peygir'), ['bot', 'check', CREDIT, '--data', '-', '--code', '-', '--timeout', '10'], {});
+    check.process.stdin.write(`${JSON.stringify(GOOD)}\n`);
+    const [, hash] = await check.says(/the code that was sent for (req_\w{26}): /);
+    check.process.stdin.end(`${await codeOf(hash)}\n`);
+    const { code, said } = await check.ended;
+    assert.equal(code, 0, said);
+    for (const name of ['code', 'code-message', 'wrong-code', 'right-code', 'cancel', 'cancel-code', 'garbage']) {
+      assert.match(said, new RegExp(`^(peygir: .*: )?ok +${name} `, 'm'));
+    }
+    assert.match(said, /held/);
   });
 });
 
