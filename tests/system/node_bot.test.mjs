@@ -105,6 +105,38 @@ describe('the package', () => {
   });
 });
 
+describe('a bot made with it', () => {
+  const pause = (call, ms) => new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    call.signal.addEventListener('abort', () => resolve(clearTimeout(timer)), { once: true });
+  });
+
+  test('keeps the promises that `peygir bot check` looks for, with a code that it holds out for', async () => {
+    handlers.set(OCR, async (call) => {
+      await call.progress(20, 'preprocessing');
+      await pause(call, 500);
+      await call.progress(50, 'recognizing');
+      return { text: 'read' };
+    });
+    handlers.set(CREDIT, async (call) => {
+      await call.progress(30, 'authentication');
+      await pause(call, 300);
+      await call.requireOtp({ hash: 'handle', expiry: 60, message: 'A code was sent.', length: 5 });
+      for (;;) {
+        const letter = await call.waitForOtp();
+        if (!letter || letter.otp === CODE) return { score: 742 };
+        if (letter.otp) await call.requireOtp({ reason: 'wrong' });
+      }
+    });
+    for (const [service, data] of [[OCR, FORM], [CREDIT, GOOD]]) {
+      const { stdout, stderr } = await peygir.cli('--json', 'bot', 'check', service, '--data', JSON.stringify(data), ...(service === CREDIT ? ['--code', CODE] : []));
+      const list = JSON.parse(stdout);
+      assert.deepEqual(list.filter(({ status }) => status === 'failed'), [], stderr);
+      assert.ok(list.filter(({ status }) => status === 'ok').length > list.length / 2, stdout);
+    }
+  });
+});
+
 describe('reporting', () => {
   test('what it writes is nothing foreign to Peygir: no revision is added by looking', async () => {
     const { visitor, hash, end } = await begun();
