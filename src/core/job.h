@@ -10,7 +10,7 @@
  *   [queue] or [priority] ---------|------- take ------> [active] ----- end ----> done: completed | cancelled
  *       ^        ^                 |    lease, run + 1    |  |  |                 (data expires after 24 h)
  *       |        |                 +----------------------+  |  |
- *       |        +-- give back: a stopping worker (nothing --+  |
+ *       |        +-- give back: a stopping worker (nothing --+  |   (with a delay: to [delayed])
  *       |            counted); its lease ran out: deaths + 1    |
  *       |                                                       +--- tries used up, error for good, third death
  *       |   failed retry (attempts, deaths from 0)              v
@@ -150,13 +150,13 @@ enum job_outcome {
     JOB_FAILED,    /* for good: goes to `failed` with its error, history and payload */
     JOB_CANCELLED,
     JOB_AGAIN,     /* after delay_ms, an attempt is counted and noted in its history */
-    JOB_GIVE_BACK  /* to the head of where it was, nothing counted: a stopping worker */
+    JOB_GIVE_BACK  /* nothing counted: to the head of where it was (a stopping worker), or after delay_ms (its bot is left alone) */
 };
 struct job_end {
     const char *queue, *id;
     int64_t run;
     enum job_outcome outcome;
-    int64_t delay_ms;       /* JOB_AGAIN */
+    int64_t delay_ms;       /* JOB_AGAIN, JOB_GIVE_BACK */
     const char *error;      /* NULL or text (no personal data), cut at 200 bytes */
     const char *result;     /* JOB_COMPLETED: NULL or JSON, at most JOB_RESULT_MAX */
     const char *limited;    /* NULL, or its type when that has an at_once limit: a waiting one is let through */

@@ -58,10 +58,14 @@ local function again(id, data, had, delay, error_text)
   tell(id, had[4], 'pending', 'pending')
 end
 
-local function back(id, data, had)
+local function back(id, data, had, delay)
   call('HSET', data, 'status', 'pending')
   call('HDEL', data, 'worker_id')
-  to_head(id, had[8])
+  if delay > 0 then
+    call('ZADD', delayed, now + delay, id)
+  else
+    to_head(id, had[8])
+  end
   tell(id, had[4], 'pending', 'pending')
 end
 
@@ -82,7 +86,7 @@ for i = 6, #ARGV, 7 do
     if outcome == 'again' then
       again(id, data, had, tonumber(ARGV[i + 3]), ARGV[i + 4])
     elseif outcome == 'back' then
-      back(id, data, had)
+      back(id, data, had, tonumber(ARGV[i + 3]))
     else
       finish(id, data, had, outcome, ARGV[i + 4], ARGV[i + 5])
     end

@@ -10,7 +10,7 @@
 #include "worker/finisher.h"
 #include "worker/progress.h"
 
-enum { WAIT_FIRST_MS = 250, WAIT_MAX_MS = 2000, PAUSE_FIRST_MS = 1000, BARRED_JITTER_MS = 250 };
+enum { WAIT_FIRST_MS = 250, WAIT_MAX_MS = 2000, PAUSE_FIRST_MS = 1000, BARRED_JITTER_MS = 250, BARRED_SHARE = 4 };
 
 static void enter(struct carry *c, enum carry_state state);
 
@@ -30,11 +30,19 @@ void carry_let_go(struct carry *c)
     free(c);
 }
 
+static void set_waits(struct carry *c, bool waits)
+{
+    if (c->waits != waits)
+        c->worker->barred += waits ? 1 : (size_t)-1;
+    c->waits = waits;
+}
+
 static void leave(struct carry *c)
 {
     struct worker *w = c->worker;
     if (c->state == CARRY_GONE)
         return;
+    set_waits(c, false);
     c->state = CARRY_GONE;
     alarm_stop(w->alarms, &c->alarm);
     progress_stop(c->progress);
@@ -95,12 +103,27 @@ static void pause_over(struct alarm *alarm)
     enter(of_alarm(alarm), CARRY_CALLING);
 }
 
+/* A quarter of a worker's places are for jobs whose bots are left alone: the others are for bots that are well. The leg of a code has
+ * taken it and stays. */
+static bool has_no_place(const struct carry *c)
+{
+    return c->leg.barred && !c->waits && c->leg.job.code == 0 && !c->leg.job.call && c->worker->barred * BARRED_SHARE >= c->worker->concurrency;
+}
+
 static void pause_told(struct carry *c, int result)
 {
     int64_t pause_ms = c->leg.barred ? c->barred_ms : PAUSE_FIRST_MS << (c->refused < 4 ? c->refused - 1 : 3);
     (void)result;
-    if (!diverted(c))
-        alarm_set(c->worker->alarms, &c->alarm, pause_ms, pause_over);
+    if (diverted(c))
+        return;
+    if (has_no_place(c)) {
+        leg_decide(&c->leg, JOB_GIVE_BACK, NULL);
+        c->leg.delay_ms = pause_ms;
+        enter(c, CARRY_ENDING);
+        return;
+    }
+    set_waits(c, c->leg.barred);
+    alarm_set(c->worker->alarms, &c->alarm, pause_ms, pause_over);
 }
 
 static void judged(struct carry *c, int result)
@@ -340,6 +363,7 @@ static void call(struct carry *c)
     if (leg->barred && !leg_is_plain(leg) && !leg->job.call)
         progress_say(c, -1, "messages.connecting");
     c->leg.barred = false;
+    set_waits(c, false);
 }
 
 static void call_or_wait(struct carry *c)

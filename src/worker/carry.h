@@ -53,6 +53,7 @@ struct carry {
     void *call;      /* the handler's; NULL: none is out */
     struct progress *progress; /* NULL: it has said nothing */
     int64_t barred_ms; /* PAUSING, leg.barred: how long */
+    bool waits;        /* it is one of worker->barred */
     int refused;     /* calls of this attempt that nobody listened to */
     struct alarm alarm; /* CALLING: the nearer clock; PAUSING: the pause; elsewhere: asking Redis again */
     int64_t attempt_left_ms, call_left_ms;

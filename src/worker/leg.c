@@ -112,7 +112,7 @@ struct job_end leg_end(const struct leg *leg)
                              .id = leg->job.id,
                              .run = leg->job.run,
                              .outcome = leg->outcome,
-                             .delay_ms = leg->outcome == JOB_AGAIN ? leg->delay_ms : 0,
+                             .delay_ms = leg->outcome == JOB_AGAIN || leg->outcome == JOB_GIVE_BACK ? leg->delay_ms : 0,
                              .error = leg->error,
                              .result = leg->outcome == JOB_COMPLETED ? leg->result : NULL,
                              .limited = limited ? leg->type->limit.type : NULL };

@@ -56,6 +56,7 @@ struct worker {
     enum worker_phase phase;
     struct carry *first;   /* all that runs */
     size_t running, taking; /* jobs; places held for takes that are under way */
+    size_t barred;         /* of those that run: wait for a bot that is left alone */
     size_t concurrency;
     int64_t jobs_left;     /* may still be taken; -1: no limit */
     bool redis_away;

@@ -6,6 +6,7 @@ import { CREDIT, GOOD, OCR, progressPath } from '../lib/demo.mjs';
 import { freePort, start, waitFor } from '../lib/peygir.mjs';
 
 const FAILURES = 20;
+const PLACES = 8;
 const AWAY = /not answering at the moment/;
 
 let peygir, bot, visitor;
@@ -16,7 +17,7 @@ before(async () => {
   bot.on(OCR, (call) => answer(call));
   bot.on(CREDIT, (call) => call.success({ score: 1 }));
   for (const slug of [OCR, CREDIT]) bot.on(`/api/services/${slug}/cancel`, (call) => call.reply({ status: 'success' }));
-  peygir = await start({ env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_TRIES: '1', LOCAL_API_RETRIES: '0' } });
+  peygir = await start({ env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_TRIES: '1', LOCAL_API_RETRIES: '0', WORKER_CONCURRENCY: String(PLACES) } });
   visitor = peygir.visitor();
 });
 after(async () => {
@@ -77,6 +78,17 @@ describe('A bot that fails again and again', () => {
     await visitor.act(one, 'cancel');
     await peygir.status(two, 'completed');
     assert.equal((await peygir.document(one)).status, 'cancelled');
+  });
+
+  test('however many requests wait for it, other bots are called all the same, and no try is used', async () => {
+    const { hash } = await failAgainAndAgain();
+    const many = [hash, ...await Promise.all(Array.from({ length: 3 * PLACES }, ask))];
+    for (const one of many) await waits(one);
+    await peygir.status(await visitor.request(CREDIT, GOOD), 'completed');
+    answer = (call) => call.success({ text: 'well again' });
+    for (const one of many) await peygir.status(one, 'completed');
+    const attempts = await Promise.all(many.map((one) => peygir.redis.hget(`peygir:task:data:${one}`, 'attempts')));
+    assert.deepEqual(attempts.filter((n) => Number(n) > 0), []);
   });
 
   test('errors that it answers in words are no failures of it', async () => {

@@ -113,6 +113,21 @@ static void a_completed_job_is_counted_made_small_and_expires(void **state)
     assert_in_range(s.today_average_ms, 5000, 60000);
 }
 
+static void a_job_may_be_given_back_for_later_and_nothing_is_counted(void **state)
+{
+    (void)state;
+    push("a");
+    assert_int_equal(take(&first, "a"), 1);
+    assert_int_equal(end_job(&first, &(struct job_end){ .id = "a", .run = 1, .outcome = JOB_GIVE_BACK, .delay_ms = 60000 }), 1);
+    assert_string_equal(place_of("a"), "delayed");
+    assert_redis("pending", "HGET", DATA("a"), "status");
+    assert_redis("0", "HEXISTS", DATA("a"), "worker_id");
+    assert_int_equal(REDIS_NUMBER("HEXISTS", DATA("a"), "history") + REDIS_NUMBER("HEXISTS", DATA("a"), "error"), 0);
+    assert_int_equal(stats().retried, 0);
+    REDIS_RUN("ZADD", "peygir:task:delayed", "1", "a"); /* its time has come */
+    assert_int_equal(take(&first, "a"), 2);
+}
+
 static void a_result_that_is_too_long_is_not_kept(void **state)
 {
     char *result = xmalloc(JOB_RESULT_MAX + 2);
@@ -569,6 +584,7 @@ int main(void)
         KIT_TEST(a_retried_job_waits_for_its_time_and_counts_an_attempt),
         KIT_TEST(the_history_keeps_the_last_twenty_attempts),
         KIT_TEST(a_completed_job_is_counted_made_small_and_expires),
+        KIT_TEST(a_job_may_be_given_back_for_later_and_nothing_is_counted),
         KIT_TEST(a_result_that_is_too_long_is_not_kept),
         KIT_TEST(a_failed_job_is_kept_for_seven_days_with_its_error),
         KIT_TEST(a_long_error_is_cut_at_a_character),
