@@ -42,14 +42,6 @@ void door_refuse(const struct arrival *a, enum refusal why)
     peer_answer(c);
 }
 
-static bool is_get(const struct arrival *a)
-{
-    struct head head;
-    head_read(a->wsi, a->push->house, a->path, &head);
-    head_clear(&head);
-    return head.is_get;
-}
-
 static void lead(struct arrival *a)
 {
     size_t i = 0;
@@ -59,7 +51,7 @@ static void lead(struct arrival *a)
         door_refuse(a, span_is(a->path, PATH_SOCKET) ? REFUSE_UPGRADE : REFUSE_NOT_FOUND);
     else if (a->push->stopping)
         door_refuse(a, REFUSE_AWAY);
-    else if (!is_get(a))
+    else if (!head_is_get(a->wsi))
         door_refuse(a, REFUSE_METHOD);
     else
         routes[i].begin(a);

@@ -49,8 +49,7 @@ static const struct locale *choose_locale(struct lws *wsi, const struct locales 
     return locale ? locale : locales_accept(locales, head_known(wsi, WSI_TOKEN_HTTP_ACCEPT_LANGUAGE, text, sizeof text));
 }
 
-/* nginx asks with GET whatever the visitor asked with, and says so in a header of its own. */
-static bool is_get(struct lws *wsi)
+bool head_is_get(struct lws *wsi)
 {
     char method[16];
     struct span asked = head_own(wsi, "peygir-method:", method, sizeof method);
@@ -77,7 +76,7 @@ void head_read(struct lws *wsi, const struct house *house, struct span path, str
     char *cookies = xmalloc(HEADER_MAX), text[64];
     struct span all = head_known(wsi, WSI_TOKEN_HTTP_COOKIE, cookies, HEADER_MAX);
     struct span session = cookie_find(all, session_cookie_name(span_is(scheme(wsi, text, sizeof text), "https")));
-    *out = (struct head){ .last_id = sse_last_id(head_own(wsi, "last-event-id:", text, sizeof text)), .is_get = is_get(wsi) };
+    *out = (struct head){ .last_id = sse_last_id(head_own(wsi, "last-event-id:", text, sizeof text)) };
     if (session.s)
         out->asker.cookie = xmemdupz(session.s, session.len);
     out->asker.bearer = read_bearer(wsi);

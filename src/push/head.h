@@ -12,12 +12,13 @@ struct head {
     struct asker asker;
     const struct locale *locale;  /* ?lang=, the cookie, Accept-Language, as on every page */
     int64_t last_id;              /* Last-Event-ID; -1: none */
-    bool is_get;
     char path[HEAD_PATH_MAX];
 };
 void head_read(struct lws *wsi, const struct house *house, struct span path, struct head *out);
 void head_clear(struct head *head);
 
+/* nginx asks with GET whatever the visitor asked with, and says so in a header of its own. */
+bool head_is_get(struct lws *wsi);
 /* A header into out of `size` bytes; absent, or too long, is "". One that libwebsockets does not know has its name in small letters, with
  * the colon. */
 struct span head_known(struct lws *wsi, enum lws_token_indexes token, char *out, int size);

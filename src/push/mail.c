@@ -209,8 +209,10 @@ void mail_begin(const struct arrival *a)
 {
     struct mail *m = peer_new(a->push, a->wsi, &kind, sizeof *m);
     const char *from = settings_text(a->push->house->settings, OPT_PEYGIR_INTERNAL_FROM);
+    const struct locale *english = locales_find(a->push->house->locales, SPAN("en"));
     head_read(a->wsi, a->push->house, a->path, &m->head);
-    m->head.locale = locales_find(a->push->house->locales, SPAN("en")) ? locales_find(a->push->house->locales, SPAN("en")) : m->head.locale;
+    if (english) /* as all that programs are told */
+        m->head.locale = english;
     memcpy(m->hash, a->hash, sizeof m->hash);
     m->wait_s = head_number(a->wsi, "wait=");
     if (m->wait_s == -1)
