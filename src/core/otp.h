@@ -21,7 +21,8 @@ int otp_require(struct app *app, const struct service *service, struct span hash
 /* The bot's answer to being asked for another code: its handle, expiry, length and message take the place of the old ones.
  * 1; 0 no code is waited for any more; -1. */
 int otp_resent(struct app *app, const struct service *service, struct span hash, const struct otp_ask *ask, struct err *err);
-/* The bot says the code is wrong, or expired. Back to otp_required, or failed `otp_tries` / `otp_lost` when nothing is left. */
+/* The bot says the code is wrong, or expired. Back to otp_required, or failed `otp_tries` / `otp_lost` when nothing is left. ERR_STATE: nobody has
+ * entered one. */
 int otp_wrong(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err);
 int otp_expired(struct app *app, const struct service *service, struct span hash, int64_t run, const char *message, struct err *err);
 

@@ -11,7 +11,9 @@ void api_problem(struct exchange *x);
 /* x->problem without its closing brace, for further members. `detail`: a sentence for operators; NULL: the visitor's
  * words. */
 void api_problem_open(struct exchange *x, const char *detail);
-/* Answer 422 to a program; `errors`: JSON objects {"field", "detail"} with commas between them. */
+/* Append {"field", "detail"} to a list of them, with commas between. */
+void api_add_error(struct str *errors, const char *field, const char *sentence);
+/* Answer 422 to a program with such a list. */
 void api_refuse_members(struct exchange *x, const struct str *errors);
 
 /* Append a member; `name` with all that stands before the value: ",\"id\":". A text, null for NULL; a time, null for 0 and less; JSON as it

@@ -103,15 +103,6 @@ struct kind {
     int (*tell)(struct app *app, struct span hash, const struct report *r, struct err *err);
 };
 
-static void add_error(struct str *errors, const char *field, const char *sentence)
-{
-    str_adds(errors, errors->len ? ",{\"field\":" : "{\"field\":");
-    str_add_json(errors, field, strlen(field));
-    str_adds(errors, ",\"detail\":");
-    str_add_json(errors, sentence, strlen(sentence));
-    str_addc(errors, '}');
-}
-
 static bool is_allowed(const struct kind *kind, const char *name)
 {
     for (size_t i = 0; i < MEMBERS; i++)
@@ -125,11 +116,11 @@ static void check_members(const struct exchange *x, const struct kind *kind, con
     if (x->json) {
         FORM_EACH_MEMBER(i, x->json)
             if (!is_allowed(kind, json_object_iter_peek_name(&i)))
-                add_error(errors, json_object_iter_peek_name(&i), "There is no such member here.");
+                api_add_error(errors, json_object_iter_peek_name(&i), "There is no such member here.");
     }
     for (size_t i = 0; i < MEMBERS; i++)
         if ((kind->allowed & BIT(i)) && r->value[i].s && !members[i].good(r->value[i]))
-            add_error(errors, members[i].name, members[i].must);
+            api_add_error(errors, members[i].name, members[i].must);
 }
 
 static void decode(struct span value, struct str *out)
@@ -162,7 +153,7 @@ static bool read_members(struct exchange *x, const struct kind *kind, struct rep
             r->value[i].s = NULL;
     check_members(x, kind, r, &errors);
     if (run.len > 0 && !is_run(run))
-        add_error(&errors, "Peygir-Run", "This header must be the run that the call named.");
+        api_add_error(&errors, "Peygir-Run", "This header must be the run that the call named.");
     good = errors.len == 0;
     if (!good)
         api_refuse_members(x, &errors);

@@ -73,6 +73,15 @@ void api_add_stored(struct str *out, const char *name, const char *text)
     str_adds(out, text);
 }
 
+void api_add_error(struct str *errors, const char *field, const char *sentence)
+{
+    str_adds(errors, errors->len ? ",{\"field\":" : "{\"field\":");
+    str_add_json(errors, field, strlen(field));
+    str_adds(errors, ",\"detail\":");
+    str_add_json(errors, sentence, strlen(sentence));
+    str_addc(errors, '}');
+}
+
 void api_refuse_members(struct exchange *x, const struct str *errors)
 {
     x->problem = PROBLEM_INVALID;

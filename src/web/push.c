@@ -2,6 +2,7 @@
 #include "web/push.h"
 
 #include "core/options.h"
+#include "web/api.h"
 #include "web/dispatch.h"
 
 #define ID_BYTES 100  /* so that a key fits that has prefix, queue and id in it */
@@ -24,11 +25,7 @@ static void add_error(struct reading *r, const char *field, const char *sentence
 
     str_adds(&place, r->at);
     str_adds(&place, field);
-    str_adds(r->errors, r->errors->len ? ",{\"field\":" : "{\"field\":");
-    str_add_json(r->errors, place.s, place.len);
-    str_adds(r->errors, ",\"detail\":");
-    str_add_json(r->errors, sentence, strlen(sentence));
-    str_addc(r->errors, '}');
+    api_add_error(r->errors, place.s, sentence);
     str_free(&place);
 }
 

@@ -124,34 +124,14 @@ static int tell_code_needed(struct app *app, struct leg *leg, const struct answe
     return told(app, leg, otp_require(app, leg->service, leg_hash(leg), leg->job.run, &ask, err), err);
 }
 
-/* A first leg may judge a code that it held out for; it cannot judge one that nobody entered. 1: there is a code. */
-static int has_code(struct app *app, const struct leg *leg, struct err *err)
-{
-    struct request rq;
-    if (leg->job.code > 0)
-        return 1;
-    int found = request_read(app, leg_hash(leg), &rq, err);
-    if (found < 0)
-        return -1;
-    if (found > 0 && rq.guard.code == 0 && !request_is_final(rq.status))
-        return err_set(err, ERR_STATE, "No code was entered.");
-    return 1;
-}
-
 static int tell_code_wrong(struct app *app, struct leg *leg, const struct answer *answer, struct err *err)
 {
-    int done = has_code(app, leg, err);
-    if (done > 0)
-        done = otp_wrong(app, leg->service, leg_hash(leg), leg->job.run, said(answer), err);
-    return told(app, leg, done, err);
+    return told(app, leg, otp_wrong(app, leg->service, leg_hash(leg), leg->job.run, said(answer), err), err);
 }
 
 static int tell_code_expired(struct app *app, struct leg *leg, const struct answer *answer, struct err *err)
 {
-    int done = has_code(app, leg, err);
-    if (done > 0)
-        done = otp_expired(app, leg->service, leg_hash(leg), leg->job.run, said(answer), err);
-    return told(app, leg, done, err);
+    return told(app, leg, otp_expired(app, leg->service, leg_hash(leg), leg->job.run, said(answer), err), err);
 }
 
 static void name_error(struct leg *leg, const struct answer *answer)
