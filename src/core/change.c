@@ -2,7 +2,9 @@
 #include "core/change.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rnd.h"
+#include "core/listener.h"
 #include "core/seal.h"
 #include "core/view.h"
 #include "scripts.h"
@@ -14,7 +16,7 @@ enum { LEG_FIELDS_MAX = 20, SAVE_ARGS_MAX = 17 + LEG_FIELDS_MAX + 2 * CHANGE_FIE
 
 /* --- the guard --- */
 
-const char *const guard_names[GUARD_FIELDS] = { "status", "revision", "owner", "user_id", "leg", "run", "tries", "resends", "clock" };
+const char *const guard_names[GUARD_FIELDS] = { "status", "revision", "owner", "user_id", "leg", "run", "tries", "resends", "listeners", "clock" };
 enum { GUARD_CLOCK = GUARD_FIELDS - 1 };
 
 enum guard_kind { GUARD_TEXT, GUARD_NUMBER, GUARD_PACKED /* inside `clock`, in this order */ };
@@ -31,6 +33,7 @@ static const struct guard_row {
     { "run", offsetof(struct guard, run), GUARD_NUMBER },
     { "tries", offsetof(struct guard, tries), GUARD_NUMBER },
     { "resends", offsetof(struct guard, resends), GUARD_NUMBER },
+    { "listeners", offsetof(struct guard, listeners), GUARD_TEXT },
     { "code_tries", offsetof(struct guard, code_tries), GUARD_PACKED },
     { "code", offsetof(struct guard, code), GUARD_PACKED },
     { "taken", offsetof(struct guard, taken), GUARD_PACKED },
@@ -410,12 +413,14 @@ static const struct save_answer {
     { "stale", -1, ERR_STALE, "is being carried out by another run" },
 };
 
-/* An ended request needs no look any more. Nobody waits for it: a look finds out as well. */
-static void post_unwatch(const struct save *s)
+/* An ended request of which everybody knows needs no look any more. Nobody waits for it: a look finds out as well. */
+static void post_unwatch(struct app *app, const char *hash, enum request_status status)
 {
-    struct key watch = key_watch(s->app->house);
-    if (request_is_final((enum request_status)s->c->to))
-        redis_postf(s->app->redis, "ZREM %b %s", watch.s, watch.len, s->rq->hash);
+    struct key watch = key_watch(app->house);
+    if (!request_is_final(status))
+        return;
+    redis_use_db(app->redis, app->main_db);
+    redis_postf(app->redis, "ZREM %b %s", watch.s, watch.len, hash);
 }
 
 static int take_save(const struct save *s, struct err *err)
@@ -435,8 +440,8 @@ static int take_save(const struct save *s, struct err *err)
                 err_set(err, save_answers[i].kind, "request %s %s", s->rq->hash, save_answers[i].reason);
             if (save_answers[i].result == 1 && s->c->code && last->count > 1)
                 str_add_span(s->c->code, reply_text(&last->item[1]));
-            if (save_answers[i].result == 1)
-                post_unwatch(s);
+            if (save_answers[i].result == 1 && s->rq->guard.listeners.len == 0)
+                post_unwatch(s->app, s->rq->hash, (enum request_status)s->c->to);
             return save_answers[i].result;
         }
     return err_set(err, ERR_FAILED, "request_save.lua gave an answer that is not known here");
@@ -509,18 +514,46 @@ static int decide_and_write(struct app *app, const struct request *rq, int64_t r
     return write_change(&(struct save){ .app = app, .rq = rq, .c = c, .run = run, .repairs = repairs, .silent = silent }, err);
 }
 
+/* It has just come to this, or had before somebody tried to change it: then that may be a bot, which cannot tell. What cannot be told now is
+ * told by whoever looks that nothing is forgotten. */
+static void tell_listeners(struct app *app, const struct listener_news *news, enum request_status before, enum request_status now)
+{
+    struct err err = ERR_INIT;
+    if (news->lines.len == 0 || !listener_hears(now) || (now == before && !request_is_final(now)))
+        return;
+    if (listener_tell(app, news, now, &err) == 0)
+        post_unwatch(app, news->hash, now);
+    else
+        log_event(LOG_WARN, LOG_FIELDS("request", news->hash), "who listens will be told later: %s", err.text);
+}
+
+/* Decide, write, tell. Results as those of decide_and_write. */
+static int change_once(struct app *app, const struct request *rq, int64_t run, bool repairs, change_decide decide, void *ctx, struct err *err)
+{
+    struct change c = { .to = -1 };
+    struct listener_news news = { .lines = STR_INIT };
+    enum request_status before = rq->status;
+    listener_note(&news, rq);
+    int result = decide_and_write(app, rq, run, repairs, decide, ctx, &c, err);
+    if (result == 1)
+        tell_listeners(app, &news, before, (enum request_status)c.to);
+    else if (result <= 0 && request_is_final(before))
+        tell_listeners(app, &news, before, before);
+    listener_forget(&news);
+    change_reset(&c);
+    return result;
+}
+
 static int change_loop(struct app *app, struct span hash, int64_t run, bool repairs, change_decide decide, void *ctx, struct err *err)
 {
     int64_t until_ms = clock_mono_ms() + CHANGE_NEXT_TRY_MS;
     for (unsigned spread_us = 500;; spread_us = spread_us < 50000 ? spread_us * 2 : spread_us) {
         struct request rq;
-        struct change c = { .to = -1 };
         int result = read_for_change(app, hash, repairs, &rq, err);
         if (result == 0)
             return err_set(err, ERR_NOT_FOUND, "request %.*s does not exist any more", (int)hash.len, hash.s);
         if (result == 1)
-            result = decide_and_write(app, &rq, run, repairs, decide, ctx, &c, err);
-        change_reset(&c);
+            result = change_once(app, &rq, run, repairs, decide, ctx, err);
         if (result != 2)
             return result;
         if (clock_mono_ms() >= until_ms)

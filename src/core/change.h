@@ -58,7 +58,7 @@ void change_leg(struct change *c, const struct request *rq, const char *suffix, 
  * length, seconds, tries, tries of the request, cool-down and resends, 1 where only sealed results are taken, id of the last step; absent:
  * "5 120 3 5 60 3 0 completed". `clock` holds the numbers that only this layer uses, in decimal, separated by spaces, so that reading a guard
  * is cheap: code_tries code taken code_until resend_at estimate started waited since check. */
-#define GUARD_FIELDS 9
+#define GUARD_FIELDS 10
 extern const char *const guard_names[GUARD_FIELDS];
 /* Read stored field `field`. */
 void guard_set(struct guard *g, size_t field, struct span value);

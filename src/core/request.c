@@ -194,8 +194,8 @@ void request_touch(struct app *app, const struct request *rq)
 static void make_hash(struct app *app, const struct request_new *n, char hash[HASH_SIZE], char values[17])
 {
     uint8_t mac[DIGEST_BYTES], values_mac[DIGEST_BYTES];
-    const struct digest_part data[] = { { n->service->slug, strlen(n->service->slug) }, { n->data.s, n->data.len } };
-    secret_sign(app->house->secret, "values", data, ARRAY_LEN(data), values_mac);
+    const struct digest_part data[] = { { n->service->slug, strlen(n->service->slug) }, { n->data.s, n->data.len }, { n->listeners.s, n->listeners.len } };
+    secret_sign(app->house->secret, "values", data, ARRAY_LEN(data) - (n->listeners.len > 0 ? 0 : 1), values_mac);
     rnd_hex(values_mac, 8, values);
     const struct digest_part parts[] = { { n->owner.s, n->owner.len },
                                          { n->key.s, n->key.len },
@@ -347,7 +347,7 @@ static void queue_birth(struct app *app, const struct birth *b)
     struct str clock = STR_INIT, terms = STR_INIT;
     guard_add_clock(&clock, &(struct guard){ .estimate_s = b->estimate_s, .check = b->check });
     add_terms(&terms, b->n->service);
-    struct span args[21] = {
+    struct span args[23] = {
         { b->document.s, b->document.len }, span_of(ttl), { b->entry.s, b->entry.len }, key_span(&updates), { b->view.s, b->view.len },
         SPAN("status"), SPAN("pending"), SPAN("revision"), SPAN("1"), SPAN("owner"), b->n->owner, SPAN("values"), span_of(b->values),
         SPAN("clock"), { clock.s, clock.len },
@@ -356,6 +356,7 @@ static void queue_birth(struct app *app, const struct birth *b)
     add_field(args, &nargs, "terms", (struct span){ terms.s, terms.len });
     add_field(args, &nargs, "user_id", b->n->user_id);
     add_field(args, &nargs, "mobile", span_of(b->mobile));
+    add_field(args, &nargs, "listeners", b->n->listeners);
     redis_use_db(app->redis, app->main_db);
     redis_queuef(app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)(b->now_ms + NEW_WATCH_MS), hash.s, hash.len);
     queue_lists(app, b);

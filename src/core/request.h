@@ -44,6 +44,7 @@ bool request_may(enum request_status from, enum request_status to); /* the pictu
 struct guard {
     struct span status;  /* newest recorded */
     struct span owner, user_id, leg;
+    struct span listeners; /* who is told of a code needed and of the end (listener.h); absent: nobody */
     int64_t revision, run;
     int64_t tries;       /* wrong codes of the whole request */
     int64_t code_tries;  /* wrong codes of the present code */
@@ -105,6 +106,7 @@ struct request_new {
     struct span data;      /* validated JSON object */
     struct span owner, user_id; /* user_id.s NULL: visitor */
     const char *locale;
+    struct span listeners; /* as listener_add makes them; absent: none */
     struct span key;       /* submission key or Idempotency-Key; with the owner it decides the hash */
     bool key_is_exclusive; /* true: the same key with other values is refused (ERR_STATE); false: it makes another request */
 };

@@ -1,5 +1,6 @@
 /* request_watch.c: nothing is forgotten: requests whose job is missing, codes that nobody took or asked for again */
 #include "core/change.h"
+#include "core/listener.h"
 #include "core/otp.h"
 #include "scripts.h"
 
@@ -120,7 +121,7 @@ static int64_t bury(struct app *app, struct span hash, struct err *err)
 static int64_t look(struct app *app, const struct services *services, struct span hash, struct err *err)
 {
     struct request rq;
-    int found = request_read(app, hash, &rq, err);
+    int found = listener_read(app, hash, &rq, err);
     if (found <= 0)
         return found;
     if (rq.guard.owner.len == 0)

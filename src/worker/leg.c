@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/listener.h"
 #include "core/otp.h"
 #include "worker/leg_part.h"
 
@@ -203,7 +204,7 @@ bool leg_past_repeat(const struct leg *leg, const struct request *rq)
 int leg_look(struct app *app, struct span hash, enum request_status *status, int64_t *code_until_ms, struct err *err)
 {
     struct request rq;
-    int found = request_read(app, hash, &rq, err);
+    int found = listener_read(app, hash, &rq, err);
     if (found <= 0)
         return found;
     *status = rq.status;

@@ -1,0 +1,177 @@
+/* test_listener.c: who listens to a request is told once of each code that is needed and of each end */
+#include "tests/unit/unit.h"
+
+#include "core/listener.h"
+#include "core/otp.h"
+#include "tests/unit/house.h"
+#include "tests/unit/server.h"
+
+static struct err err;
+
+/* A request that somebody listens to, taken up under run 1. */
+static struct span listened(char hash[HASH_SIZE])
+{
+    struct str lines = STR_INIT, slug = STR_INIT, body = STR_INIT;
+    struct request_new n = { .service = house_service("credit-score-rating"),
+                             .data = SPAN("{\"mobile\":\"09120000000\",\"national_code\":\"0012345679\"}"),
+                             .owner = HOUSE_OWNER,
+                             .locale = "fa",
+                             .key = SPAN("listened") };
+    struct job job = { .id = hash, .request_hash = hash, .run = 1 };
+    enum request_begin what;
+    enum request_status status;
+    listener_add(&lines, "far", "call", SPAN("{\"to\":1}"));
+    listener_add(&lines, "near", "mail", SPAN("{\"to\":2}"));
+    n.listeners = (struct span){ lines.s, lines.len };
+    if (request_create(house_app(), &n, hash, &err) != 1 || request_begin(house_app(), &job, &what, &status, &slug, &body, &err) < 0)
+        fail_msg("%s", err.text);
+    str_free(&lines);
+    str_free(&slug);
+    str_free(&body);
+    return span_of(hash);
+}
+
+static void ask_for_code(struct span h)
+{
+    struct otp_ask ask = { .message = "sent" };
+    if (otp_require(house_app(), house_service("credit-score-rating"), h, 1, &ask, &err) != 1)
+        fail_msg("%s", err.text);
+}
+
+static void assert_jobs(const char *queue, const char *want)
+{
+    char *key = xasprintf("peygir:%s:queue", queue), *ids = house_cli("LRANGE", key, "0", "-1", NULL);
+    for (size_t len = strlen(ids); len > 0 && ids[len - 1] == '\n'; len--)
+        ids[len - 1] = '\0';
+    assert_string_equal(ids, want);
+    free(key);
+    free(ids);
+}
+
+/* The ids that wait, newest first, each after HASH.TYPE. */
+static void assert_told(struct span h, const char *queue, const char *type, const char *const words[], size_t count)
+{
+    struct str want = STR_INIT;
+    for (size_t i = 0; i < count; i++)
+        str_addf(&want, "%s%s.%s.%s", i ? "\n" : "", h.s, type, words[i]);
+    assert_jobs(queue, want.s ? want.s : "");
+    str_free(&want);
+}
+
+static void each_listener_gets_a_job_of_its_type_in_its_queue(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = listened(hash);
+    (void)state;
+    assert_told(h, "far", "call", NULL, 0);
+    assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
+    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
+    assert_told(h, "near", "mail", (const char *const[]){ "completed1" }, 1);
+    char *key = xasprintf("peygir:far:data:%s.call.completed1", hash), *payload = house_cli("HGET", key, "payload", NULL);
+    assert_non_null(strstr(payload, "{\"listener\":{\"to\":1},\"event\":{\"type\":\"request.completed\",\"timestamp\":\""));
+    assert_non_null(strstr(payload, "\"service_slug\":\"credit-score-rating\",\"status\":\"completed\"}}}"));
+    assert_null(strstr(payload, "0912"));
+    free(key);
+    free(payload);
+}
+
+static void each_code_that_is_needed_is_told_and_nothing_twice(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = listened(hash);
+    const struct service *service = house_service("credit-score-rating");
+    struct request rq;
+    (void)state;
+    ask_for_code(h);
+    assert_told(h, "far", "call", (const char *const[]){ "otp_required0" }, 1);
+    assert_int_equal(request_progress(house_app(), h, 1, 72, NULL, "still waiting", &err), 1);
+    assert_int_equal(listener_read(house_app(), h, &rq, &err), 1);
+    assert_told(h, "far", "call", (const char *const[]){ "otp_required0" }, 1);
+    assert_int_equal(otp_submit(house_app(), service, h, SPAN("11111"), &err), 1);
+    assert_int_equal(otp_wrong(house_app(), service, h, 0, NULL, &err), 1);
+    assert_told(h, "far", "call", (const char *const[]){ "otp_required1", "otp_required0" }, 2);
+    assert_int_equal(request_cancel(house_app(), h, &err), 1);
+    assert_int_equal(request_cancel(house_app(), h, &err), 0);
+    assert_told(h, "far", "call", (const char *const[]){ "cancelled1", "otp_required1", "otp_required0" }, 3);
+}
+
+static void whoever_looks_at_one_that_a_bot_ended_tells(void **state)
+{
+    static const char bot[] = "local d = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], (string.gsub(d, '\"status\":\"processing\"', "
+                              "'\"status\":\"completed\"')), 'KEEPTTL')";
+    char hash[HASH_SIZE];
+    struct span h = listened(hash);
+    struct request rq;
+    (void)state;
+    free(house_cli("EVAL", bot, "1", key_document(h).s, NULL));
+    assert_int_equal(listener_read(house_app(), h, &rq, &err), 1);
+    assert_int_equal(rq.status, REQUEST_COMPLETED);
+    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
+}
+
+/* Is it still among those to look at? */
+static void assert_watched(struct span h, bool watched)
+{
+    house_read(h); /* what was posted goes out with it */
+    char *due = house_cli("ZSCORE", "peygir:requests:watch", h.s, NULL);
+    assert_int_equal(due[strspn(due, "\n")] != '\0', watched);
+    free(due);
+}
+
+/* A program died between its write and its push: what is left is the entry among those to look at. */
+static void what_nobody_told_is_told_by_the_look_that_forgets_nothing(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = listened(hash);
+    char *job = xasprintf("peygir:far:data:%s.call.completed1", hash);
+    (void)state;
+    assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
+    assert_watched(h, false);
+    free(house_cli("DEL", "peygir:far:queue", "peygir:near:queue", job, NULL));
+    free(house_cli("ZADD", "peygir:requests:watch", "1", hash, NULL));
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
+    assert_watched(h, false);
+    free(job);
+}
+
+static void a_full_redis_is_told_later(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = listened(hash);
+    (void)state;
+    free(house_cli("CONFIG", "SET", "maxmemory", "1", NULL));
+    assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
+    free(house_cli("CONFIG", "SET", "maxmemory", "0", NULL));
+    assert_told(h, "far", "call", NULL, 0);
+    assert_watched(h, true);
+    free(house_cli("ZADD", "peygir:requests:watch", "1", hash, NULL));
+    assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
+    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
+}
+
+static void a_request_nobody_listens_to_costs_nothing(void **state)
+{
+    char hash[HASH_SIZE], *guard;
+    struct span h = house_processing("k", hash);
+    (void)state;
+    assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
+    guard = house_cli("HGETALL", key_guard(h).s, NULL);
+    assert_null(strstr(guard, "listeners"));
+    free(guard);
+    assert_told(h, "far", "call", NULL, 0);
+}
+
+#define FRESH(name) cmocka_unit_test_setup(name, house_fresh)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FRESH(each_listener_gets_a_job_of_its_type_in_its_queue),
+        FRESH(each_code_that_is_needed_is_told_and_nothing_twice),
+        FRESH(whoever_looks_at_one_that_a_bot_ended_tells),
+        FRESH(what_nobody_told_is_told_by_the_look_that_forgets_nothing),
+        FRESH(a_full_redis_is_told_later),
+        FRESH(a_request_nobody_listens_to_costs_nothing),
+    };
+    return cmocka_run_group_tests_name("listener", tests, house_setup, house_teardown);
+}
