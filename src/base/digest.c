@@ -41,6 +41,11 @@ void digest_hmac(const uint8_t key[DIGEST_BYTES], const struct digest_part *part
     sodium_memzero(&state, sizeof(state));
 }
 
+void digest_hmac_text(const uint8_t key[DIGEST_BYTES], const void *data, size_t len, uint8_t out[DIGEST_BYTES])
+{
+    crypto_auth_hmacsha256(out, data, len, key);
+}
+
 uint64_t digest_short(const void *data, size_t len)
 {
     static const uint8_t key[crypto_shorthash_KEYBYTES];

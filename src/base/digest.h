@@ -19,6 +19,8 @@ struct digest_part {
 };
 void digest_hmac(const uint8_t key[DIGEST_BYTES], const struct digest_part *parts, size_t count,
                  uint8_t out[DIGEST_BYTES]);
+/* HMAC of the bytes as they are, as others compute it. */
+void digest_hmac_text(const uint8_t key[DIGEST_BYTES], const void *data, size_t len, uint8_t out[DIGEST_BYTES]);
 /* 64 bits that tell texts apart, the same on every machine; no secret in it. */
 uint64_t digest_short(const void *data, size_t len);
 bool digest_equal(const void *a, const void *b, size_t len); /* constant time */

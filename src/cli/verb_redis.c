@@ -75,6 +75,7 @@ static const struct trial trials[] = {
     { WEB | ADMIN, "tokens", "HGET @tokens @id" },
     { WEB | ADMIN | PUSH, "tokens", "HSET @token role check" },
     { WEB | ADMIN | PUSH, "tokens", "HMGET @token role" },
+    { WORKER, "tokens", "HMGET @token_seen role callbacks" },
     { ADMIN, "tokens", "HDEL @tokens @id" },
     { WEB | ADMIN, "administrators", "HGET @users @id" },
     { WEB | ADMIN, "administrators", "HDEL @users @id" },
@@ -184,6 +185,7 @@ static void name_places(struct check *c)
     put(c, "closed", key_closed(h), false);
     put(c, "tokens", key_tokens(h), false);
     put(c, "token", key_token(h, id), true);
+    put(c, "token_seen", key_token(h, id), false);
     put(c, "session", key_session(h, id), true);
     put(c, "user_sessions", key_user_sessions(h, id), true);
     put(c, "session_users", key_session_users(h), false);

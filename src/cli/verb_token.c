@@ -1,39 +1,82 @@
 /* verb_token.c: peygir token create|list|revoke */
 #include "cli/output.h"
+#include "core/options.h"
 #include "core/token.h"
+#include "core/webhook.h"
 
-int verb_token_create(struct cli *cli, struct err *err)
+/* What the client checks signatures with, appended. It is stored nowhere, so that it is shown now or never. */
+static int add_webhook_secret(struct cli *cli, const char *token, struct str *out, struct err *err)
 {
-    char token[TOKEN_LEN + 1];
-    int role = token_role_parse(span_of(cli_flag(cli, "role")->text));
-    if (token_create(&cli->app, (enum token_role)role, cli->operands[0], cli_flag(cli, "service")->text, token, err) < 0)
+    char digest[DIGEST_HEX_SIZE];
+    struct secret *secret = NULL;
+    if (secret_load(settings_text(cli->settings, OPT_PEYGIR_SECRET_FILE), &secret, err) < 0)
         return -1;
+    token_digest(span_of(token), digest);
+    webhook_add_secret(out, secret, 0, digest);
+    secret_free(secret);
+    return 0;
+}
+
+static void show(struct cli *cli, const char *token, const char *webhook_secret)
+{
     if (cli->json) {
         struct json_object *all = json_object_new_object();
         output_set_text(all, "token", token);
+        if (webhook_secret)
+            output_set_text(all, "webhook_secret", webhook_secret);
         output_object(cli, all);
     } else {
         puts(token);
+        if (webhook_secret)
+            puts(webhook_secret);
     }
     fprintf(stderr, "peygir: note: the token is shown this once and stored as a digest only; keep it now, or revoke it and "
                     "make another\n");
-    return 0;
+    if (webhook_secret)
+        fprintf(stderr, "peygir: note: so is what begins with whsec_, with which the client checks who calls it\n");
+}
+
+int verb_token_create(struct cli *cli, struct err *err)
+{
+    const char *callbacks = cli_flag(cli, "callback")->text;
+    struct token_new n = { .role = (enum token_role)token_role_parse(span_of(cli_flag(cli, "role")->text)),
+                           .name = cli->operands[0],
+                           .services = cli_flag(cli, "service")->text,
+                           .callbacks = callbacks };
+    char token[TOKEN_LEN + 1];
+    struct str secret = STR_INIT;
+    if (callbacks && n.role != TOKEN_API)
+        return err_set(err, ERR_INVALID, "--callback is for tokens of the role api: only they make requests");
+    /* Before the token is made: without the file there would be one that nobody can use so. */
+    if (callbacks && add_webhook_secret(cli, "", &secret, err) < 0)
+        return -1;
+    str_reset(&secret);
+    int result = token_create(&cli->app, &n, token, err);
+    if (result == 0 && callbacks)
+        result = add_webhook_secret(cli, token, &secret, err);
+    if (result == 0)
+        show(cli, token, callbacks ? secret.s : NULL);
+    str_free(&secret);
+    return result;
 }
 
 static void add_token(void *ctx, const struct token_view *token)
 {
     struct json_object *row = json_object_new_object();
+    char *callbacks = xmemdupz(token->callbacks.s ? token->callbacks.s : "", token->callbacks.len);
     output_set_text(row, "name", token->name);
     output_set_text(row, "role", token_roles[token->role]);
     output_set_text(row, "services", token->services[0] ? token->services : NULL);
+    output_set_text(row, "callbacks", token->callbacks.len > 0 ? callbacks : NULL);
     output_set_time(row, "created_at", token->created_ms);
     output_set_time(row, "last_used", token->used_ms);
+    free(callbacks);
     json_object_array_add(ctx, row);
 }
 
 int verb_token_list(struct cli *cli, struct err *err)
 {
-    static const struct column columns[] = { COLUMN("name", "NAME"), COLUMN("role", "ROLE"), COLUMN("services", "SERVICES"),
+    static const struct column columns[] = { COLUMN("name", "NAME"), COLUMN("role", "ROLE"), COLUMN("services", "SERVICES"), COLUMN("callbacks", "CALLBACKS"),
                                              COLUMN_WHEN("created_at", "CREATED"), COLUMN_WHEN("last_used", "LAST USED"),
                                              COLUMN_END };
     struct json_object *list = json_object_new_array();

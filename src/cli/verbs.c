@@ -61,6 +61,7 @@ static const struct flag redis_flags[] = {
 static const struct flag close_flags[] = {
     { .name = "message", .kind = FLAG_TEXT, .value = "TEXT", .needed = true, .help = "What visitors read instead of the form." }, END };
 static const struct flag token_flags[] = {
+    TEXT("callback", "URL[,URL]", "With api: where its holder may be called when a request needs a code or has ended; a URL that ends with / stands for all that begin with it."),
     TEXT("service", "SLUG[,SLUG]", "With bot: for requests of these services alone; of all when not given."),
     WORD("role", "bot api site", true, "bot: reports about requests, waits for codes, pushes jobs; api: makes requests; site: signs users in, asks who is here, pushes jobs."), END };
 static const struct flag session_list_flags[] = { TEXT("user", "USER", "Only sessions of this user."), LIMIT, END };

@@ -19,7 +19,7 @@
 #define UNIQUE_MAX 16 /* members */
 #define LIMIT_MAX 1000000
 
-const char *const job_handlers[] = { "http", "exec", "notify", "none", "maintenance", NULL };
+const char *const job_handlers[] = { "http", "exec", "notify", "none", "webhook", "maintenance", NULL };
 
 /* --- pieces --- */
 

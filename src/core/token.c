@@ -1,9 +1,9 @@
 /* token.c: bearer tokens of programs: made, listed, revoked, checked. */
 #include "core/token.h"
 
-#include "base/digest.h"
 #include "base/rnd.h"
 #include "core/keys.h"
+#include "core/webhook.h"
 #include "scripts.h"
 
 #define TOKEN_BYTES 32
@@ -86,26 +86,37 @@ static bool is_list(struct span services)
     return services.len <= TOKEN_SERVICES_MAX;
 }
 
-int token_create(struct app *app, enum token_role role, const char *name, const char *services, char out[TOKEN_LEN + 1], struct err *err)
+static int store(struct app *app, const struct token_new *n, const char *digest, struct span callbacks, struct err *err)
+{
+    const struct key keys[] = { key_tokens(app->house), key_token(app->house, span_of(digest)) };
+    const struct span args[] = { span_of(n->name), span_of(digest), span_of(token_roles[n->role]), n->services ? span_of(n->services) : SPAN(""),
+                                 callbacks.s ? callbacks : SPAN("") };
+    int made = run_script(app, &script_token_create, keys, 2, ARRAY_LEN(args), args, err);
+    if (made == 0)
+        return err_set(err, ERR_STATE, "There is a token named %s already; revoke it first, or take another name.", n->name);
+    return made < 0 ? -1 : 0;
+}
+
+int token_create(struct app *app, const struct token_new *n, char out[TOKEN_LEN + 1], struct err *err)
 {
     uint8_t random[TOKEN_BYTES];
-    char hex[DIGEST_HEX_SIZE];
-    int made;
+    char digest[DIGEST_HEX_SIZE];
+    struct str callbacks = STR_INIT;
+    int rc;
 
-    if (!is_name(span_of(name)))
+    if (!is_name(span_of(n->name)))
         return err_set(err, ERR_INVALID, "A token's name is 1 to %d letters, digits, _ . and -.", TOKEN_NAME_MAX);
-    if (!is_list(span_of(services)))
+    if (!is_list(span_of(n->services)))
         return err_set(err, ERR_INVALID, "The services of a token are their slugs with commas between them, at most %d bytes.", TOKEN_SERVICES_MAX);
+    rc = n->callbacks && *n->callbacks ? webhook_addresses(&callbacks, span_of(n->callbacks), err) : 0;
     rnd_bytes(random, sizeof random);
     memcpy(out, TOKEN_START, sizeof TOKEN_START - 1);
     add_base64url(random, sizeof random, out + sizeof TOKEN_START - 1);
-    digest_sha256_hex(out, TOKEN_LEN, hex);
-    const struct key keys[] = { key_tokens(app->house), key_token(app->house, span_of(hex)) };
-    const struct span args[] = { span_of(name), span_of(hex), span_of(token_roles[role]), services ? span_of(services) : SPAN("") };
-    made = run_script(app, &script_token_create, keys, 2, ARRAY_LEN(args), args, err);
-    if (made == 0)
-        return err_set(err, ERR_STATE, "There is a token named %s already; revoke it first, or take another name.", name);
-    return made < 0 ? -1 : 0;
+    digest_sha256_hex(out, TOKEN_LEN, digest);
+    if (rc == 0)
+        rc = store(app, n, digest, (struct span){ callbacks.s, callbacks.len }, err);
+    str_free(&callbacks);
+    return rc;
 }
 
 /* --- listing --- */
@@ -146,7 +157,7 @@ static void free_names(struct named *list, size_t count)
     free(list);
 }
 
-enum { FIELD_ROLE, FIELD_SERVICES, FIELD_CREATED, FIELD_USED, FIELDS };
+enum { FIELD_ROLE, FIELD_SERVICES, FIELD_CALLBACKS, FIELD_CREATED, FIELD_USED, FIELDS };
 
 static int read_tokens(struct app *app, const struct named *list, size_t count, const struct reply **replies,
                        struct err *err)
@@ -156,7 +167,7 @@ static int read_tokens(struct app *app, const struct named *list, size_t count, 
     main_redis(app);
     for (size_t i = 0; i < count; i++) {
         const struct key k = key_token(app->house, span_of(list[i].digest));
-        redis_queuef(app->redis, "HMGET %b role services created_at last_used", k.s, k.len);
+        redis_queuef(app->redis, "HMGET %b role services callbacks created_at last_used", k.s, k.len);
     }
     return count == 0 ? 0 : redis_exchange(app->redis, replies, &got, err);
 }
@@ -179,6 +190,7 @@ int token_each(struct app *app, void (*fn)(void *ctx, const struct token_view *t
             continue; /* revoked meanwhile */
         copy_text(services, sizeof services, reply_text(&r->item[FIELD_SERVICES]));
         fn(ctx, &(struct token_view){ .name = list[i].name, .services = services, .role = (enum token_role)role,
+                                      .callbacks = reply_text(&r->item[FIELD_CALLBACKS]),
                                       .created_ms = reply_int(&r->item[FIELD_CREATED], 0),
                                       .used_ms = reply_int(&r->item[FIELD_USED], 0) });
     }
@@ -268,6 +280,26 @@ int token_check(struct app *app, struct span token, struct token *out, struct er
     if (redis_exchange(app->redis, &replies, &count, err) < 0)
         return -1;
     return token_take(app, token, replies + count - TOKEN_REPLIES, out, err);
+}
+
+void token_digest(struct span token, char out[DIGEST_HEX_SIZE])
+{
+    digest_sha256_hex(token.s, token.len, out);
+}
+
+int token_callbacks(struct app *app, const char *digest, struct str *out, struct err *err)
+{
+    const struct key k = key_token(app->house, span_of(digest));
+    const struct reply *reply = redis_do(main_redis(app), err, "HMGET %b role callbacks", k.s, k.len);
+    struct span callbacks;
+
+    if (!reply)
+        return -1;
+    if (reply->count != 2 || reply->item[0].type == REPLY_NIL)
+        return 0;
+    callbacks = reply_text(&reply->item[1]);
+    str_add_span(out, callbacks.s ? callbacks : SPAN(""));
+    return 1;
 }
 
 bool token_covers(const struct token *token, struct span slug)

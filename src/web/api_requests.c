@@ -1,9 +1,13 @@
 /* api_requests.c: requests as JSON: made, looked at, cancelled, their codes entered. */
 #include "web/api.h"
 
+#include "core/job_type.h"
+#include "core/listener.h"
 #include "core/locale.h"
 #include "core/otp.h"
+#include "core/token.h"
 #include "core/view.h"
+#include "core/webhook.h"
 #include "web/dispatch.h"
 #include "web/otp_words.h"
 #include "web/route.h"
@@ -14,7 +18,7 @@
 
 /* --- making one --- */
 
-/* {service, data}: the service is found and the data are in x->form. */
+/* {service, data, callback_url}: the service is found and the data are in x->form. */
 static enum problem read_submission(struct exchange *x)
 {
     struct json_object *service = NULL, *data = NULL;
@@ -75,13 +79,55 @@ static void answer_made(struct exchange *x, const char *hash)
     str_addf(out, ",\"redirect_url\":\"/services/%s/progress/%s\"}", x->service->slug, hash);
 }
 
-/* The same key with other values is refused here, where on a form it makes another request: 422. */
-static enum problem store(struct exchange *x, struct span data)
+/* May the holder of this token be called there? Then the request remembers it. */
+static enum problem allow_callback(struct exchange *x, const struct job_type *type, struct span url, struct str *listeners)
 {
-    struct span key = x->param[PARAM_IDEMPOTENCY];
+    char digest[DIGEST_HEX_SIZE];
+    struct str addresses = STR_INIT, json = STR_INIT;
+    bool allowed;
+    int found;
+
+    token_digest(x->bearer, digest);
+    found = token_callbacks(&x->seat->app, digest, &addresses, &x->err);
+    allowed = found > 0 && webhook_allows((struct span){ addresses.s, addresses.len }, url);
+    if (allowed) {
+        webhook_add_listener(&json, url, digest);
+        listener_add(listeners, type->queue, type->name, (struct span){ json.s, json.len });
+    }
+    str_free(&addresses);
+    str_free(&json);
+    if (found < 0)
+        return exchange_fail(x);
+    return allowed ? PROBLEM_NONE : exchange_say(x, PROBLEM_INVALID, "json.callback_not_allowed");
+}
+
+/* `callback_url` of the body: absent, or where a client is called. */
+static enum problem read_callback(struct exchange *x, struct str *listeners)
+{
+    const struct job_types *types = x->seat->app.house->job_types;
+    const struct job_type *type = job_types_find(types, SPAN(WEBHOOK_TYPE));
+    struct json_object *value = NULL;
+    struct span url;
+
+    if (!json_object_object_get_ex(x->json, "callback_url", &value) || json_object_is_type(value, json_type_null))
+        return PROBLEM_NONE;
+    if (!x->bearer.s)
+        return exchange_say(x, PROBLEM_INVALID, "json.callback_not_client");
+    url = (struct span){ json_object_get_string(value), (size_t)json_object_get_string_len(value) };
+    if (!json_object_is_type(value, json_type_string) || webhook_url_wrong(url))
+        return exchange_say(x, PROBLEM_INVALID, "json.callback_form");
+    if (!type)
+        return exchange_say(x, PROBLEM_INVALID, "json.callback_off");
+    return allow_callback(x, type, url, listeners);
+}
+
+/* The same key with other values is refused here, where on a form it makes another request: 422. */
+static enum problem store(struct exchange *x, struct span data, struct span listeners)
+{
+    const struct submission s = { .data = data, .key = x->param[PARAM_IDEMPOTENCY], .exclusive = true, .listeners = listeners };
     char hash[HASH_SIZE];
 
-    if (submit_request(x, data, key, true, hash) == 0) {
+    if (submit_request(x, &s, hash) == 0) {
         answer_made(x, hash);
         return PROBLEM_NONE;
     }
@@ -95,7 +141,7 @@ static enum problem store(struct exchange *x, struct span data)
 
 enum problem api_request_create(struct exchange *x)
 {
-    struct str data = STR_INIT;
+    struct str data = STR_INIT, listeners = STR_INIT;
     struct json_object *wrong = NULL;
     enum problem problem = read_submission(x);
 
@@ -107,9 +153,10 @@ enum problem api_request_create(struct exchange *x)
         return exchange_say(x, PROBLEM_BAD_REQUEST, "json.key_form");
     if (submit_check(x, &data, &wrong) == 0)
         answer_broken(x, wrong);
-    else
-        problem = store(x, (struct span){ data.s, data.len });
+    else if ((problem = read_callback(x, &listeners)) == PROBLEM_NONE)
+        problem = store(x, (struct span){ data.s, data.len }, (struct span){ listeners.s, listeners.len });
     json_object_put(wrong);
+    str_free(&listeners);
     str_free(&data);
     return problem;
 }

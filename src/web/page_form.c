@@ -259,7 +259,7 @@ enum problem page_form_submit(struct exchange *x)
         return PROBLEM_BAD_REQUEST;
     if (submit_check(x, &data, &wrong) == 0)
         show(x, 422, wrong, NULL);
-    else if (submit_request(x, (struct span){ data.s, data.len }, key, false, hash) < 0)
+    else if (submit_request(x, &(struct submission){ .data = { data.s, data.len }, .key = key }, hash) < 0)
         problem = exchange_fail(x);
     else
         go_to_progress(x, hash);

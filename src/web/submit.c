@@ -45,17 +45,17 @@ static int store_session(struct exchange *x)
     return redis_reply_ok(&replies[0], &x->err);
 }
 
-int submit_request(struct exchange *x, struct span data, struct span key, bool exclusive, char hash[HASH_SIZE])
+int submit_request(struct exchange *x, const struct submission *s, char hash[HASH_SIZE])
 {
     char own_key[SUBMIT_KEY_SIZE];
     bool newcomer = !x->session.known && !x->bearer.s;
-    struct request_new n = { .service = x->service, .data = data, .owner = span_of(x->session.owner), .key = key,
-                             .locale = locale_code(x->locale), .key_is_exclusive = exclusive };
+    struct request_new n = { .service = x->service, .data = s->data, .owner = span_of(x->session.owner), .key = s->key,
+                             .locale = locale_code(x->locale), .listeners = s->listeners, .key_is_exclusive = s->exclusive };
     int rc;
 
     if (x->session.user_id[0])
         n.user_id = span_of(x->session.user_id);
-    if (key.len == 0) {
+    if (s->key.len == 0) {
         submit_new_key(own_key);
         n.key = span_of(own_key);
     }

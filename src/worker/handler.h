@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct house;
 struct http;
 struct job;
 struct job_type;
@@ -17,6 +18,7 @@ struct warden;
 
 /* What handlers work with. */
 struct workshop {
+    const struct house *house;
     uv_loop_t *loop;
     struct pool *pool;   /* for handlers that need Redis */
     struct http *http;
@@ -69,6 +71,7 @@ struct handler {
 extern const struct handler handler_http;
 extern const struct handler handler_exec;
 extern const struct handler handler_notify;
+extern const struct handler handler_webhook;
 extern const struct handler handler_maintenance;
 extern const struct handler handler_none; /* does nothing and succeeds: to measure with, and to mark a point */
 

@@ -235,6 +235,7 @@ static void begin(struct worker *w)
     w->jobs_left = w->options->once ? 1 : max_jobs > 0 ? max_jobs : -1;
     w->pool = pool_new(&w->loop, w->house);
     w->alarms = alarms_new(&w->loop);
+    w->shop.house = w->house;
     w->shop.loop = &w->loop;
     w->shop.pool = w->pool;
     w->shop.http = http_new(&w->loop, 0);

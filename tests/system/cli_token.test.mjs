@@ -51,9 +51,9 @@ describe('tokens', () => {
     const list = await json('token', 'list');
     assert.deepEqual(list.map(({ name }) => name), [...list.map(({ name }) => name)].sort());
     const { created_at: created, ...rest } = list[0];
-    assert.deepEqual(rest, { name: 'aaa', role: 'api', services: null, last_used: null });
+    assert.deepEqual(rest, { name: 'aaa', role: 'api', services: null, callbacks: null, last_used: null });
     assert.match(created, RFC3339);
-    assert.match((await yard.peygir('token', 'list')).stdout, /^NAME +ROLE +SERVICES +CREATED +LAST USED\naaa +api +- +(now|\d+ s ago) +-/);
+    assert.match((await yard.peygir('token', 'list')).stdout, /^NAME +ROLE +SERVICES +CALLBACKS +CREATED +LAST USED\naaa +api +- +- +(now|\d+ s ago) +-/);
     assert.deepEqual(await json('token', 'revoke', 'aaa'), { name: 'aaa', revoked: true });
     assert.ok(!(await json('token', 'list')).some(({ name }) => name === 'aaa'));
     assert.match(await refused(1, 'token', 'revoke', 'aaa'), /no token "aaa"/);

@@ -50,6 +50,7 @@ function closed(value) {
 
 const ajv = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true });
 ajv.addVocabulary([...Object.keys(document), 'example']); // OpenAPI's own words
+ajv.addFormat('uri', (text) => URL.canParse(text));
 ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 ajv.addSchema(closed(document), 'document', false, false);
 const schemaOf = (...place) => ajv.getSchema(`document#/${place.map((name) => encodeURIComponent(String(name).replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`);

@@ -99,8 +99,8 @@ describe('a program that was taken over', () => {
     ['SCAN', '0'], ['HGETALL', 'peygir:schedule'], ['SET', 'peygir:lock:x', '1'], ['HSET', 'peygir:tokens', 'x', 'y'], ['ZADD', 'peygir:workers', '1', 'x'],
     ['HSET', 'peygir:services:closed', 'x', 'y'], ['SET', 'peygir:task:paused', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:workers:restart', '1'], ['SUBSCRIBE', 'local_request_updates:x']]));
 
-  test('as worker it makes no session, and reaches neither tokens nor administrators nor limits', () => refuses(peygir, 'worker', [
-    ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:users'], ['HGETALL', 'peygir:admin_session:x'], ['HGETALL', 'peygir:tokens'], ['HGETALL', 'peygir:token:x'], ['GET', 'peygir:limit:read:x'],
+  test('as worker it makes neither session nor token, and reaches neither administrators nor limits', () => refuses(peygir, 'worker', [
+    ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:users'], ['HGETALL', 'peygir:admin_session:x'], ['HGETALL', 'peygir:tokens'], ['HSET', 'peygir:token:x', 'role', 'site'], ['GET', 'peygir:limit:read:x'],
     ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
 
   test('as push it changes no job, makes no token, reaches no administrator, and tells nobody but who looks at a request', () => refuses(peygir, 'push', [

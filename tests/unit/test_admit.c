@@ -153,9 +153,9 @@ static void an_api_client_sees_what_its_token_made_and_nothing_else(void **state
     char hash[HASH_SIZE], foreign_hash[HASH_SIZE], token[TOKEN_LEN + 1], other[TOKEN_LEN + 1], bot[TOKEN_LEN + 1], owner[TOKEN_OWNER_LEN + 1];
     struct span h = house_processing("k", hash), foreign = house_processing("l", foreign_hash);
     (void)state;
-    assert_int_equal(token_create(house_app(), TOKEN_API, "one", NULL, token, &err), 0);
-    assert_int_equal(token_create(house_app(), TOKEN_API, "other", NULL, other, &err), 0);
-    assert_int_equal(token_create(house_app(), TOKEN_BOT, "bot", NULL, bot, &err), 0);
+    assert_int_equal(token_create(house_app(), &(struct token_new){ .role = TOKEN_API, .name = "one" }, token, &err), 0);
+    assert_int_equal(token_create(house_app(), &(struct token_new){ .role = TOKEN_API, .name = "other" }, other, &err), 0);
+    assert_int_equal(token_create(house_app(), &(struct token_new){ .role = TOKEN_BOT, .name = "bot" }, bot, &err), 0);
     token_owner(span_of(token), owner);
     free(house_cli("HSET", key_guard(h).s, "owner", owner, NULL));
     const struct {

@@ -113,7 +113,8 @@ static void every_member_of_an_exec_type_is_read(void **state)
 static void handlers_are_those_of_the_table(void **state)
 {
     static const char *const texts[] = { "{\"handler\":\"http\"}", "{\"handler\":\"exec\",\"command\":[\"true\"]}",
-                                         "{\"handler\":\"notify\"}", "{\"handler\":\"none\"}" };
+                                         "{\"handler\":\"notify\"}", "{\"handler\":\"none\"}",
+                                         "{\"handler\":\"webhook\"}" };
     const size_t last = ARRAY_LEN(texts); /* maintenance, which only types of certain names may have */
     struct job_types *types;
 
@@ -142,7 +143,7 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
         { "{}", "x.json: handler: is missing." },
         { "{\"handler\":\"\"}", "x.json: handler: is empty." },
         { "{\"handler\":7}", "x.json: handler: must be a text in double quotes." },
-        { "{\"handler\":\"fetch\"}", "x.json: handler: unknown value \"fetch\"; known are: http, exec, notify, none, maintenance." },
+        { "{\"handler\":\"fetch\"}", "x.json: handler: unknown value \"fetch\"; known are: http, exec, notify, none, webhook, maintenance." },
         { "{\"handler\":\"maintenance\"}", "x.json: handler: maintenance is only for the types that Peygir brings along, not for x." },
         { "{\"handler\":\"http\",\"handler\":\"http\"}", "x.json: " },
         { HTTP("\"quene\":\"a\""), "x.json: quene: is not known here; known are: title, handler, path, command," },

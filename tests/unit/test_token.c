@@ -39,7 +39,7 @@ static int fresh(void **state)
 
 static void make(enum token_role role, const char *name, char token[TOKEN_LEN + 1])
 {
-    if (token_create(&app, role, name, NULL, token, &err) < 0)
+    if (token_create(&app, &(struct token_new){ .role = role, .name = name }, token, &err) < 0)
         fail_msg("token_create: %s", err.text);
 }
 
@@ -182,7 +182,7 @@ static void a_name_is_taken_once(void **state)
 
     (void)state;
     make(TOKEN_BOT, "same", first);
-    assert_int_equal(token_create(&app, TOKEN_SITE, "same", NULL, second, &err), -1);
+    assert_int_equal(token_create(&app, &(struct token_new){ .role = TOKEN_SITE, .name = "same" }, second, &err), -1);
     assert_int_equal(err.kind, ERR_STATE);
     assert_int_equal(check(span_of(first)), 1);
     assert_int_equal(check(span_of(second)), 0);
@@ -195,7 +195,7 @@ static void a_name_that_is_none_is_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        assert_int_equal(token_create(&app, TOKEN_BOT, names[i], NULL, token, &err), -1);
+        assert_int_equal(token_create(&app, &(struct token_new){ .role = TOKEN_BOT, .name = names[i] }, token, &err), -1);
         assert_int_equal(err.kind, ERR_INVALID);
     }
     assert_redis("0", "DBSIZE");
@@ -324,7 +324,7 @@ static void a_token_may_be_for_some_services_alone(void **state)
     struct token known;
 
     (void)state;
-    assert_int_equal(token_create(&app, TOKEN_BOT, "two", "document-ocr,credit", token, &err), 0);
+    assert_int_equal(token_create(&app, &(struct token_new){ .role = TOKEN_BOT, .name = "two", .services = "document-ocr,credit" }, token, &err), 0);
     assert_int_equal(token_check(&app, span_of(token), &known, &err), 1);
     assert_true(token_covers(&known, SPAN("document-ocr")));
     assert_true(token_covers(&known, SPAN("credit")));
@@ -335,7 +335,7 @@ static void a_token_may_be_for_some_services_alone(void **state)
     assert_int_equal(token_check(&app, span_of(other), &known, &err), 1);
     assert_true(token_covers(&known, SPAN("anything")));
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_int_equal(token_create(&app, TOKEN_BOT, "bad", bad[i], token, &err), -1);
+        assert_int_equal(token_create(&app, &(struct token_new){ .role = TOKEN_BOT, .name = "bad", .services = bad[i] }, token, &err), -1);
 }
 
 static void roles_are_known_by_name(void **state)
