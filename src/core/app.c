@@ -25,12 +25,15 @@ static int open_servers(struct house *h, const char *client_name, int command_ms
     int connect_ms = command_ms < CONNECT_MS ? command_ms : CONNECT_MS;
 
     if (parse_url(h->settings, REDIS_MAIN, &h->main_url, err) < 0 ||
-        parse_url(h->settings, REDIS_SESSION, &h->session_url, err) < 0)
+        parse_url(h->settings, REDIS_SESSION, &h->session_url, err) < 0 || parse_url(h->settings, REDIS_CACHE, &h->cache_url, err) < 0)
         return -1;
     h->main_server = redis_server_new(&h->main_url, client_name, connect_ms, command_ms);
     h->session_server = redisurl_same_server(&h->main_url, &h->session_url)
                             ? h->main_server
                             : redis_server_new(&h->session_url, client_name, connect_ms, command_ms);
+    h->cache_server = redisurl_same_server(&h->main_url, &h->cache_url)
+                          ? h->main_server
+                          : redis_server_new(&h->cache_url, client_name, connect_ms, command_ms);
     return 0;
 }
 
@@ -86,9 +89,12 @@ void house_close(struct house *h)
 {
     if (h->session_server != h->main_server)
         redis_server_free(h->session_server);
+    if (h->cache_server != h->main_server)
+        redis_server_free(h->cache_server);
     redis_server_free(h->main_server);
     redisurl_free(&h->main_url);
     redisurl_free(&h->session_url);
+    redisurl_free(&h->cache_url);
     services_free(h->services);
     job_types_free(h->job_types);
     locales_free(h->locales);
@@ -112,14 +118,18 @@ void app_open(struct app *app, const struct house *house)
     app->house = house;
     app->redis = redis_new(house->main_server);
     app->session_redis = house->session_server == house->main_server ? app->redis : redis_new(house->session_server);
+    app->cache_redis = house->cache_server == house->main_server ? app->redis : redis_new(house->cache_server);
     app->main_db = house->main_url.db;
     app->session_db = house->session_url.db;
+    app->cache_db = house->cache_url.db;
 }
 
 void app_close(struct app *app)
 {
     if (app->session_redis != app->redis)
         redis_free(app->session_redis);
+    if (app->cache_redis != app->redis)
+        redis_free(app->cache_redis);
     redis_free(app->redis);
     *app = (struct app){ .house = NULL };
 }

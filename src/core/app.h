@@ -19,9 +19,10 @@ struct house {
     struct job_types *job_types;    /* NULL when not asked for */
     struct locales *locales;        /* NULL when not asked for */
     struct secret *secret;          /* NULL when not asked for, or not needed */
-    struct redisurl main_url, session_url;
+    struct redisurl main_url, session_url, cache_url;
     struct redis_server *main_server;
     struct redis_server *session_server; /* == main_server when it is the same server */
+    struct redis_server *cache_server;   /* likewise */
     struct presence_memo *presence; /* whom this process has touched lately: presence.h */
     char *prefix;                   /* PEYGIR_PREFIX */
     char *task_queue;               /* whole key of the default queue's list */
@@ -46,7 +47,8 @@ struct app {
     const struct house *house;
     struct redis *redis;         /* requests and jobs; database main_db */
     struct redis *session_redis; /* == redis when sessions live on the same server */
-    int main_db, session_db;
+    struct redis *cache_redis;   /* likewise of the cache, which may be away while all else works */
+    int main_db, session_db, cache_db;
 };
 void app_open(struct app *app, const struct house *house);
 void app_close(struct app *app);

@@ -241,3 +241,16 @@ struct key key_presence_seen(const struct house *h)
 {
     return join(span_of(h->prefix), SPAN(":presence"), SPAN(""));
 }
+
+struct key key_cache(const struct house *h, const char *part, struct span name)
+{
+    struct key k = join(span_of(h->prefix), SPAN(":cache:"), span_of(part));
+
+    add(&k, name);
+    return k;
+}
+
+struct key key_cache_stats(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":stats:cache"), SPAN(""));
+}

@@ -11,7 +11,7 @@
 /* Well-formed request hash: req_ + 26 upper-case Crockford base32 digits. */
 bool keys_is_hash(struct span s);
 
-/* One built key: a short string on the stack. Too long is impossible by construction (prefix <= 64, ids <= 128). */
+/* One built key: a short string on the stack. Too long is impossible by construction (prefix <= 64, ids <= 128, of the cache 160). */
 struct key {
     char s[256];
     size_t len;
@@ -59,6 +59,9 @@ struct key key_session_users(const struct house *h);                    /* P:use
 struct key key_ticket(const struct house *h, struct span digest);       /* P:ticket:{SHA-256 of the ticket, hex} */
 struct key key_presence(const struct house *h, struct span user);         /* P:presence:{user_id}: see presence.h */
 struct key key_presence_seen(const struct house *h);                    /* P:presence */
+/* parts of an entry of the cache: "" (the value), "fresh:", "claim:", "done:" (of a claim), "tag:" (of a tag); see cache.h */
+struct key key_cache(const struct house *h, const char *part, struct span name); /* P:cache:{part}{name} */
+struct key key_cache_stats(const struct house *h);                        /* P:stats:cache */
 enum { SESSION_KEYS_HASHED, SESSION_KEYS_PLAIN }; /* the words of the option SESSION_KEYS, in its order */
 
 #endif

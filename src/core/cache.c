@@ -1,0 +1,272 @@
+/* cache.c: entries of the cache, read and written */
+#include "core/cache.h"
+
+#include "base/rnd.h"
+#include "core/keys.h"
+#include "scripts.h"
+
+/* --- names --- */
+
+static bool is_name(struct span s, size_t max)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:=,+@~%";
+
+    for (size_t i = 0; i < s.len; i++)
+        if (s.s[i] == '\0' || !strchr(allowed, s.s[i]))
+            return false;
+    return s.len >= 1 && s.len <= max;
+}
+
+static bool is_ours(struct span key)
+{
+    static const char *const parts[] = { "fresh:", "claim:", "done:", "tag:" };
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (key.len >= strlen(parts[i]) && memcmp(key.s, parts[i], strlen(parts[i])) == 0)
+            return true;
+    return false;
+}
+
+#define NAMES "letters, digits and _ - . : = , + @ ~ %%"
+int cache_check_key(struct span key, struct err *err)
+{
+    if (!is_name(key, CACHE_KEY_MAX))
+        return err_set(err, ERR_INVALID, "A key of the cache is 1 to %d characters: " NAMES ".", CACHE_KEY_MAX);
+    if (is_ours(key))
+        return err_set(err, ERR_INVALID, "A key of the cache does not begin with fresh: claim: done: or tag:, under which Peygir keeps its own.");
+    return 0;
+}
+
+int cache_check_tag(struct span tag, struct err *err)
+{
+    if (!is_name(tag, CACHE_TAG_MAX))
+        return err_set(err, ERR_INVALID, "A tag of the cache is 1 to %d characters: " NAMES ".", CACHE_TAG_MAX);
+    return 0;
+}
+
+/* --- calls --- */
+
+enum { VALUE, BESIDE, CLAIM, COUNTERS, KEYS };
+/* A script on an entry: its keys, and arguments of which the first is P:cache: and the numbers lie in `digits`. */
+struct call {
+    struct key key[KEYS], base;
+    struct span keys[KEYS], args[8 + CACHE_TAGS_MAX];
+    char digits[2][NUMBER_SIZE];
+    size_t arg_count;
+};
+
+static void call_begin(struct call *c, struct app *app, struct span key)
+{
+    const struct house *h = app->house;
+
+    c->key[VALUE] = key_cache(h, "", key);
+    c->key[BESIDE] = key_cache(h, "fresh:", key);
+    c->key[CLAIM] = key_cache(h, "claim:", key);
+    c->key[COUNTERS] = key_cache_stats(h);
+    c->base = key_cache(h, "", SPAN(""));
+    for (size_t i = 0; i < KEYS; i++)
+        c->keys[i] = key_span(&c->key[i]);
+    c->arg_count = 0;
+    c->args[c->arg_count++] = key_span(&c->base);
+    redis_use_db(app->cache_redis, app->cache_db);
+}
+
+static void call_add(struct call *c, struct span arg)
+{
+    c->args[c->arg_count++] = arg;
+}
+
+static void call_add_tags(struct call *c, const struct cache_tags *tags)
+{
+    for (size_t i = 0; tags && i < tags->count; i++)
+        call_add(c, tags->tag[i]);
+}
+
+static void call_queue(struct call *c, struct app *app, const struct script *script, size_t keys)
+{
+    redis_queue_script(app->cache_redis, script, (int)keys, c->keys, (int)c->arg_count, c->args);
+}
+
+/* The last reply of the exchange; NULL with *err. */
+static const struct reply *answer(struct app *app, struct err *err)
+{
+    const struct reply *replies;
+    size_t count;
+
+    if (redis_exchange(app->cache_redis, &replies, &count, err) < 0 || redis_reply_ok(&replies[count - 1], err) < 0)
+        return NULL;
+    return &replies[count - 1];
+}
+
+static struct span text_of(const char *s)
+{
+    return s ? span_of(s) : SPAN("");
+}
+
+/* --- reading --- */
+
+void cache_look_queue(struct app *app, struct span key, const struct cache_want *want)
+{
+    static const char *const words[] = { [CACHE_CLAIM_NOT] = "", [CACHE_CLAIM_STALE] = "stale", [CACHE_CLAIM_ALWAYS] = "always" };
+    static const struct cache_want nothing = { .claim = CACHE_CLAIM_NOT };
+    uint8_t random[8];
+    char name[2 * sizeof random + 1];
+    struct call c;
+
+    want = want ? want : &nothing;
+    rnd_bytes(random, sizeof random);
+    rnd_hex(random, sizeof random, name);
+    call_begin(&c, app, key);
+    call_add(&c, want->uncounted ? SPAN("") : SPAN("1"));
+    call_add(&c, span_of(words[want->claim]));
+    call_add(&c, span_of(name));
+    call_add(&c, span_number(c.digits[0], want->claim_ms));
+    call_add_tags(&c, want->tags);
+    call_queue(&c, app, &script_cache_look, KEYS);
+}
+
+int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache_entry *out, struct err *err)
+{
+    enum { FOUND, AGE, FRESH, ENDS, ETAG, MODIFIED, TYPE, MINE, HELD, LASTS, FAILED, ITEMS };
+    const struct reply *item = replies[0].item;
+
+    *out = (struct cache_entry){ .age_ms = 0 };
+    if (redis_reply_ok(&replies[0], err) < 0)
+        return -1;
+    if (replies[0].count != ITEMS)
+        return err_set(err, ERR_FAILED, "cache_look.lua gave an answer that is not known here");
+    out->value = reply_text(&item[FOUND]);
+    out->age_ms = item[AGE].integer;
+    out->fresh_ms = item[FRESH].integer;
+    out->ends_ms = item[ENDS].integer;
+    out->etag = reply_text(&item[ETAG]);
+    out->modified = reply_text(&item[MODIFIED]);
+    out->type = reply_text(&item[TYPE]);
+    snprintf(out->claim, sizeof out->claim, "%s", item[MINE].text.s);
+    out->held = reply_text(&item[HELD]);
+    out->wait_ms = item[LASTS].integer;
+    out->failed = reply_text(&item[FAILED]);
+    return out->value.s != NULL;
+}
+
+int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err)
+{
+    const struct reply *reply;
+
+    *out = (struct cache_entry){ .age_ms = 0 };
+    cache_look_queue(app, key, want);
+    reply = answer(app, err);
+    return reply ? cache_look_take(reply, out, err) : -1;
+}
+
+int cache_look_many(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err)
+{
+    const struct reply *replies;
+    size_t got;
+
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        cache_look_queue(app, keys[i], NULL);
+    if (redis_exchange(app->cache_redis, &replies, &got, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (cache_look_take(&replies[got - count + i], &out[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+/* --- writing --- */
+
+static int check_new(const struct cache_new *n, struct err *err)
+{
+    const int64_t most = n->source ? CACHE_SOURCE_MAX : CACHE_VALUE_MAX;
+
+    if ((int64_t)n->value.len > most)
+        return err_set(err, ERR_INVALID, "The value has %zu bytes; the cache takes at most %lld.", n->value.len, (long long)most);
+    return 0;
+}
+
+/* How long it stays fresh, and how long it stays. */
+static void call_add_life(struct call *c, const struct cache_new *n)
+{
+    int64_t fresh_ms = n->claim ? n->fresh_ms - rnd_below((uint32_t)(n->fresh_ms / 10) + 1) : n->fresh_ms;
+
+    call_add(c, text_of(n->claim));
+    call_add(c, span_number(c->digits[0], fresh_ms));
+    call_add(c, span_number(c->digits[1], fresh_ms + n->stale_ms));
+    call_add(c, n->etag);
+    call_add(c, n->modified);
+}
+
+static void queue_put(struct app *app, struct span key, const struct cache_new *n)
+{
+    struct call c;
+
+    call_begin(&c, app, key);
+    call_add_life(&c, n);
+    call_add(&c, n->type);
+    call_add(&c, n->value);
+    call_add_tags(&c, n->tags);
+    call_queue(&c, app, &script_cache_put, KEYS);
+}
+
+int cache_put(struct app *app, struct span key, const struct cache_new *n, struct err *err)
+{
+    const struct reply *reply;
+
+    if (check_new(n, err) < 0)
+        return -1;
+    queue_put(app, key, n);
+    reply = answer(app, err);
+    return reply ? (int)reply->integer : -1;
+}
+
+int cache_put_many(struct app *app, const struct cache_pair pairs[], size_t count, struct err *err)
+{
+    const struct reply *replies;
+    size_t got;
+
+    for (size_t i = 0; i < count; i++)
+        if (check_new(&pairs[i].entry, err) < 0)
+            return -1;
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        queue_put(app, pairs[i].key, &pairs[i].entry);
+    if (redis_exchange(app->cache_redis, &replies, &got, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (redis_reply_ok(&replies[got - count + i], err) < 0)
+            return -1;
+    return 0;
+}
+
+int cache_renew(struct app *app, struct span key, const struct cache_new *n, struct err *err)
+{
+    const struct reply *reply;
+    struct call c;
+
+    call_begin(&c, app, key);
+    call_add_life(&c, n);
+    call_queue(&c, app, &script_cache_renew, COUNTERS);
+    reply = answer(app, err);
+    if (!reply)
+        return -1;
+    return reply->integer < 0 ? err_set(err, ERR_STALE, "the claim on %.*s is over", (int)key.len, key.s) : (int)reply->integer;
+}
+
+int cache_release(struct app *app, struct span key, const char *claim, struct span note, int64_t hold_ms, struct err *err)
+{
+    const struct reply *reply;
+    struct call c;
+
+    call_begin(&c, app, key);
+    c.keys[0] = c.keys[CLAIM];
+    call_add(&c, span_of(claim));
+    call_add(&c, (struct span){ note.s, note.len < CACHE_NOTE_MAX ? note.len : CACHE_NOTE_MAX });
+    call_add(&c, span_number(c.digits[0], hold_ms));
+    call_queue(&c, app, &script_cache_release, 1);
+    reply = answer(app, err);
+    return reply ? (int)reply->integer : -1;
+}
