@@ -92,12 +92,6 @@ void jobs_set_limit(struct json_object *object, const struct job_limit *limit)
     json_object_object_add(object, "per", per);
 }
 
-const char *jobs_pause_reason(const char *reason)
-{
-    static const char keys[] = "messages.";
-    return reason && strncmp(reason, keys, sizeof keys - 1) != 0 ? reason : "";
-}
-
 /* --- one job --- */
 
 enum { SCAN_COUNT = 1000 };

@@ -10,9 +10,6 @@ int jobs_queue(const struct cli *cli, const char **queue, struct err *err);
 /* Say on stderr when nothing has used or named this queue yet: its name may be mistyped. 0 or -1. */
 int jobs_warn_unknown_queue(struct cli *cli, const char *queue, struct err *err);
 
-/* Why a queue is paused, as an administrator wrote it; "" when nobody did (NULL, "", or a key of the catalogue, which is for visitors). */
-const char *jobs_pause_reason(const char *reason);
-
 /* Names of queues; jobs_queues_free in any case. */
 struct queues {
     char **name;

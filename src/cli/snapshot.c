@@ -88,7 +88,7 @@ static void add_state(struct json_object *row)
     struct str text = STR_INIT;
     struct json_object *at_once = json_object_object_get(row, "at_once"), *per = json_object_object_get(row, "per");
     str_reset(&text);
-    const char *reason = jobs_pause_reason(member(row, "pause_reason"));
+    const char *reason = overview_pause_words(member(row, "pause_reason"));
     if (json_object_get_boolean(json_object_object_get(row, "paused")))
         str_addf(&text, "paused%s%s", *reason ? ": " : "", reason);
     if (at_once)

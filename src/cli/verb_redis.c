@@ -62,6 +62,9 @@ static const struct trial trials[] = {
     { WORKER | ADMIN, "jobs", "HSET @limits tat 0" },
     { HOUSE, "statistics", "HDEL @daily @id" },
     { HOUSE, "statistics", "GET @total" },
+    { HOUSE | PUSH, "statistics", "HINCRBY @sessions_count made 0" },
+    { WEB | ADMIN, "statistics", "DBSIZE" },
+    { WEB | ADMIN, "statistics", "RANDOMKEY" },
     { HOUSE, "workers", "ZRANGE @workers 0 -1 WITHSCORES" },
     { WORKER | ADMIN, "workers", "HSET @worker host check" },
     { WORKER | ADMIN, "workers", "ZREM @workers @id" },
@@ -178,6 +181,7 @@ static void name_places(struct check *c)
     put(c, "job", key_job(h, id, id), true);
     put(c, "daily", key_stats_daily(h, house_now_ms(h)), false);
     put(c, "total", key_stats(h, "total"), false);
+    put(c, "sessions_count", key_session_stats(h), false);
     put(c, "workers", key_workers(h), false);
     put(c, "worker", key_worker(h, id), true);
     put(c, "restart", key_restart(h), false);

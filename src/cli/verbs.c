@@ -136,7 +136,7 @@ const struct verb verbs[] = {
     { "session revoke-all", "USER", 1, 1, NEEDS_REDIS, NULL, verb_session_revoke_all, "End all sessions of a user at once." },
     { "session show", "ID", 1, 1, NEEDS_REDIS, NULL, verb_session_show,
       "Show one session, by its id or its token; personal values are masked." },
-    { "stats", "", 0, 0, NEEDS_REDIS | LIKES_JOBS, NULL, verb_stats, "Show the counters of jobs and what waits in all queues." },
+    { "stats", "", 0, 0, NEEDS_REDIS | LIKES_JOBS, NULL, verb_stats, "Show the counters of jobs, sessions and cache, what waits in all queues, and how many keys of which kind there are." },
     { "token create", "NAME", 1, 1, NEEDS_REDIS, token_flags, verb_token_create,
       "Make a bearer token for a program and print it, this once." },
     { "token list", "", 0, 0, NEEDS_REDIS, NULL, verb_token_list, "List the tokens by name, without what they are." },

@@ -6,6 +6,7 @@
 #include "core/locale.h"
 #include "core/options.h"
 #include "core/presence.h"
+#include "core/tally.h"
 #include "core/secret.h"
 #include "core/service.h"
 
@@ -70,6 +71,7 @@ int house_open(struct house *h, const struct settings *settings, unsigned what, 
 {
     *h = (struct house){ .settings = settings };
     h->presence = presence_memo_new();
+    h->tallies = tallies_new();
     h->prefix = xstrdup(settings_text(settings, OPT_PEYGIR_PREFIX));
     h->task_queue = options_key(settings, OPT_REDIS_TASK_QUEUE_PREFIX);
     h->task_data = options_key(settings, OPT_REDIS_TASK_DATA_PREFIX);
@@ -100,6 +102,7 @@ void house_close(struct house *h)
     locales_free(h->locales);
     secret_free(h->secret);
     presence_memo_free(h->presence);
+    tallies_free(h->tallies);
     free(h->prefix);
     free(h->task_queue);
     free(h->task_data);

@@ -12,6 +12,7 @@ struct job_types;
 struct locales;
 struct secret;
 struct presence_memo;
+struct tallies;
 
 struct house {
     const struct settings *settings;
@@ -24,6 +25,7 @@ struct house {
     struct redis_server *session_server; /* == main_server when it is the same server */
     struct redis_server *cache_server;   /* likewise */
     struct presence_memo *presence; /* whom this process has touched lately: presence.h */
+    struct tallies *tallies;        /* what this process has counted and not told: tally.h */
     char *prefix;                   /* PEYGIR_PREFIX */
     char *task_queue;               /* whole key of the default queue's list */
     char *task_data;                /* prefix of its hashes, without the last colon */

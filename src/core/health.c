@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "core/closure.h"
 
+#include <stdarg.h>
+
 #define LONG_WAIT_MS 60000
 
 struct teller {
@@ -11,49 +13,77 @@ struct teller {
     void *ctx;
 };
 
-static void tell(const struct teller *t, const struct health_finding *finding)
+/* With its words; `detail` is a format. */
+static void __attribute__((format(printf, 4, 5)))
+tell(const struct teller *t, struct health_finding finding, const char *name, const char *detail, ...)
 {
-    t->fn(t->ctx, finding);
+    va_list ap;
+    char *words;
+
+    va_start(ap, detail);
+    words = xvasprintf(detail, ap);
+    va_end(ap);
+    finding.name = name;
+    finding.detail = words;
+    t->fn(t->ctx, &finding);
+    free(words);
 }
 
 /* --- the server --- */
 
 static void tell_advice(void *ctx, const struct advice *a)
 {
-    tell(ctx, &(struct health_finding){ HEALTH_ADVICE + a->kind, a->grade, a->check, a->detail, .subject = a->subject,
-                                        .number = { a->number[0], a->number[1] } });
+    tell(ctx, (struct health_finding){ HEALTH_ADVICE + a->kind, a->grade, .subject = a->subject, .number = { a->number[0], a->number[1] } },
+         a->check, "%s", a->detail);
 }
 
 int health_redis(struct app *app, health_fn fn, void *ctx, struct err *err)
 {
     struct teller t = { fn, ctx };
-    int64_t start_ms = clock_mono_ms();
+    int64_t start_ms = clock_mono_ms(), took_ms;
 
     redis_use_db(app->redis, app->main_db);
     if (!redis_do(app->redis, err, "PING"))
         return -1;
-    tell(&t, &(struct health_finding){ HEALTH_REDIS, GRADE_OK, .number = { clock_mono_ms() - start_ms + 1 } });
+    took_ms = clock_mono_ms() - start_ms + 1;
+    tell(&t, (struct health_finding){ HEALTH_REDIS, GRADE_OK, .number = { took_ms } }, "redis", "answers within %lld ms", (long long)took_ms);
     return advice_ask(app, tell_advice, &t, err);
 }
 
 /* --- the work --- */
 
+static void tell_queue(const struct teller *t, const struct overview_queue *q)
+{
+    const struct job_counts *n = &q->counts;
+    const bool late = n->oldest_waiting_ms > LONG_WAIT_MS && !n->paused;
+    char *name = strcmp(q->name, JOB_QUEUE_DEFAULT) == 0 ? xstrdup("queue") : xasprintf("queue %s", q->name);
+
+    tell(t, (struct health_finding){ HEALTH_QUEUE, late ? GRADE_WARNING : GRADE_OK, .subject = span_of(q->name),
+                                     .number = { n->waiting, n->delayed, n->active, n->oldest_waiting_ms / 1000 } },
+         name, "%lld waiting, %lld delayed, %lld active; the oldest waits %lld s", (long long)n->waiting, (long long)n->delayed,
+         (long long)n->active, (long long)n->oldest_waiting_ms / 1000);
+    free(name);
+}
+
 static void judge_queue(const struct teller *t, const struct overview_queue *q)
 {
     const struct job_counts *n = &q->counts;
     const struct span name = span_of(q->name);
+    const char *why = overview_pause_words(q->pause_reason);
 
-    tell(t, &(struct health_finding){ HEALTH_QUEUE, n->oldest_waiting_ms > LONG_WAIT_MS && !n->paused ? GRADE_WARNING : GRADE_OK,
-                                      .subject = name, .number = { n->waiting, n->delayed, n->active, n->oldest_waiting_ms / 1000 } });
+    tell_queue(t, q);
     if (n->failed > 0)
-        tell(t, &(struct health_finding){ HEALTH_FAILED_JOBS, GRADE_WARNING, .subject = name, .number = { n->failed } });
+        tell(t, (struct health_finding){ HEALTH_FAILED_JOBS, GRADE_WARNING, .subject = name, .number = { n->failed } }, "failed",
+             "%lld in the queue %s: peygir failed list tells why", (long long)n->failed, q->name);
     if (q->pause_reason)
-        tell(t, &(struct health_finding){ HEALTH_PAUSED, GRADE_WARNING, .subject = name, .words = span_of(q->pause_reason) });
+        tell(t, (struct health_finding){ HEALTH_PAUSED, GRADE_WARNING, .subject = name, .words = span_of(q->pause_reason) }, "paused",
+             "the queue %s is paused%s%s%s; peygir queue resume %s lets it go on", q->name, *why ? " (" : "", why, *why ? ")" : "", q->name);
 }
 
 static void tell_closed(void *ctx, struct span slug, struct span message)
 {
-    tell(ctx, &(struct health_finding){ HEALTH_CLOSED, GRADE_WARNING, .subject = slug, .words = message });
+    tell(ctx, (struct health_finding){ HEALTH_CLOSED, GRADE_WARNING, .subject = slug, .words = message }, "closed",
+         "the service %.*s is closed: %.*s", (int)slug.len, slug.s, (int)message.len, message.s);
 }
 
 /* Has one of the workers before said so? */
@@ -75,7 +105,8 @@ static void judge_bots(const struct teller *t, const struct overview *o)
         for (const char *at = o->worker[i].bots_away; *at; at += strspn(at, " ")) {
             const struct span bot = { at, strcspn(at, " ") };
             if (!is_told(o, i, bot))
-                tell(t, &(struct health_finding){ HEALTH_BOT, GRADE_WARNING, .subject = bot });
+                tell(t, (struct health_finding){ HEALTH_BOT, GRADE_WARNING, .subject = bot }, "bot",
+                     "%.*s fails again and again: jobs wait, and it is tried again every minute at the latest", (int)bot.len, bot.s);
             at += bot.len;
         }
 }
@@ -84,8 +115,10 @@ int health_work(struct app *app, const struct overview *o, health_fn fn, void *c
 {
     struct teller t = { fn, ctx };
 
-    tell(&t, &(struct health_finding){ HEALTH_WORKERS, o->worker_count == 0 ? GRADE_FAILED : GRADE_OK,
-                                       .number = { (int64_t)o->worker_count } });
+    if (o->worker_count > 0)
+        tell(&t, (struct health_finding){ HEALTH_WORKERS, GRADE_OK, .number = { (int64_t)o->worker_count } }, "workers", "%zu alive", o->worker_count);
+    else
+        tell(&t, (struct health_finding){ .check = HEALTH_WORKERS, .grade = GRADE_FAILED }, "workers", "no worker has been heard of for 15 s: start peygir-worker");
     judge_bots(&t, o);
     for (size_t i = 0; i < o->queue_count; i++)
         judge_queue(&t, &o->queue[i]);

@@ -1,5 +1,5 @@
-/* health.h: whether Peygir is able to work, as findings: what was looked at, how it is, and the figures. Whoever shows them has the
- * words. */
+/* health.h: whether Peygir is able to work, as findings: what was looked at, how it is, in words for operators and in figures for who has
+ * words of its own (the administrators' pages). `peygir health` and /api/internal/health say the same. */
 #ifndef PEYGIR_HEALTH_H
 #define PEYGIR_HEALTH_H
 
@@ -20,7 +20,7 @@ enum health_check {
 struct health_finding {
     enum health_check check;
     enum grade grade;
-    const char *name, *detail; /* of an advice, for operators; else NULL */
+    const char *name, *detail; /* for operators: "queue mail"; what is so and, unless it is ok, what to do */
     struct span subject, words; /* borrowed for the call; absent when the check has none */
     int64_t number[4];
 };

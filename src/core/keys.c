@@ -232,6 +232,11 @@ struct key key_ticket(const struct house *h, struct span digest)
     return join(span_of(h->prefix), SPAN(":ticket:"), digest);
 }
 
+struct key key_session_stats(const struct house *h)
+{
+    return join(span_of(h->prefix), SPAN(":stats:sessions"), SPAN(""));
+}
+
 struct key key_presence(const struct house *h, struct span user)
 {
     return join(span_of(h->prefix), SPAN(":presence:"), user);

@@ -56,6 +56,7 @@ struct key key_session(const struct house *h, struct span token);       /* P:ses
 struct key key_session_name(const struct house *h, struct span name);   /* the same by its last part */
 struct key key_user_sessions(const struct house *h, struct span user);  /* P:user_sessions:{user_id}: see session_part.h */
 struct key key_session_users(const struct house *h);                    /* P:user_sessions */
+struct key key_session_stats(const struct house *h);                    /* P:stats:sessions: see tally.h */
 struct key key_ticket(const struct house *h, struct span digest);       /* P:ticket:{SHA-256 of the ticket, hex} */
 struct key key_presence(const struct house *h, struct span user);         /* P:presence:{user_id}: see presence.h */
 struct key key_presence_seen(const struct house *h);                    /* P:presence */

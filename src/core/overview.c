@@ -93,6 +93,13 @@ int overview_take(struct app *app, char *const names[], size_t count, struct ove
     return 0;
 }
 
+const char *overview_pause_words(const char *pause_reason)
+{
+    static const char keys[] = "messages.";
+
+    return pause_reason && strncmp(pause_reason, keys, sizeof keys - 1) != 0 ? pause_reason : "";
+}
+
 void overview_clear(struct overview *o)
 {
     for (size_t i = 0; i < o->queue_count; i++) {

@@ -27,6 +27,8 @@ struct overview {
 /* `names` NULL: the queues that are known without a scan: the default one, and those that job types and living workers name. A few
  * round trips a queue, three for the rest. 0 or -1; overview_clear() in any case. */
 int overview_take(struct app *app, char *const names[], size_t count, struct overview *out, struct err *err);
+/* Why a queue is paused, as an administrator wrote it; "" when nobody did (NULL, "", or a key of the catalogue, which is for visitors). */
+const char *overview_pause_words(const char *pause_reason);
 void overview_clear(struct overview *o);
 
 #endif

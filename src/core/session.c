@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "core/secret.h"
 #include "core/session_part.h"
+#include "core/tally.h"
 #include "scripts.h"
 
 #define COOKIE_VERSION "v1."
@@ -263,6 +264,7 @@ int session_take(struct app *app, struct span token, const struct reply replies[
     rc = fill(app, &found, text);
     if (rc > 0)
         *s = found;
+    tally_count(app, TALLY_SESSIONS_CHECKED);
     return rc;
 }
 
@@ -329,10 +331,11 @@ void session_part_text(struct str *out, const struct session *s, const struct se
     str_addc(out, '}');
 }
 
-void session_part_begin(const struct app *app, struct session *s)
+void session_part_begin(struct app *app, struct session *s)
 {
     uint8_t random[SESSION_TOKEN_LEN / 2];
 
+    tally_count(app, TALLY_SESSIONS_MADE);
     rnd_bytes(random, sizeof(random));
     rnd_hex(random, sizeof(random), s->token);
     s->known = true;

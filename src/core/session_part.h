@@ -26,7 +26,7 @@ bool session_part_over(const struct app *app, int64_t created_ms, int64_t active
 /* A random owner id. */
 void session_part_owner(char out[SESSION_OWNER_LEN + 1]);
 /* *s begins now, under a new token. */
-void session_part_begin(const struct app *app, struct session *s);
+void session_part_begin(struct app *app, struct session *s);
 /* The text of a session that begins now. `n` NULL: a visitor's. */
 void session_part_text(struct str *out, const struct session *s, const struct session_new *n, const struct session_about *about);
 /* A JSON string of at most 200 bytes, or null. */

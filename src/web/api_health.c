@@ -2,8 +2,10 @@
 #include "web/api.h"
 
 #include "core/advice.h"
+#include "core/cache.h"
 #include "core/fleet.h"
-#include "core/job.h"
+#include "core/overview.h"
+#include "core/tally.h"
 #include "web/dispatch.h"
 #include "web/metrics.h"
 #include "web/route.h"
@@ -62,25 +64,6 @@ enum problem api_readyz(struct exchange *x)
     return PROBLEM_NONE;
 }
 
-static void print_queue(struct str *out, const struct job_counts *n)
-{
-    const struct {
-        const char *state;
-        int64_t count;
-    } rows[] = {
-        { "waiting", n->waiting },
-        { "delayed", n->delayed },
-        { "active", n->active },
-        { "failed", n->failed },
-    };
-
-    str_adds(out, "# HELP peygir_jobs Jobs of the default queue by state.\n# TYPE peygir_jobs gauge\n");
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        str_addf(out, "peygir_jobs{queue=\"" JOB_QUEUE_DEFAULT "\",state=\"%s\"} %lld\n", rows[i].state,
-                 (long long)rows[i].count);
-    metrics_figure(out, "peygir_queue_oldest_ms", "gauge", "Age of the job that waits longest.", n->oldest_waiting_ms);
-}
-
 static bool is_loopback(struct span address)
 {
     static const char *const good[] = { "127.0.0.1", "::1", "unix:" };
@@ -91,60 +74,123 @@ static bool is_loopback(struct span address)
     return false;
 }
 
-/* Not public. Without Redis the figures of this process remain. */
-/* Workers that live, and for how many addresses of bots at least one of them waits. */
-struct fleet_figures {
-    int workers;
-    struct str away;  /* each once, with a blank on both sides */
-    int64_t bots;
-};
+/* --- what Redis knows, as figures --- */
 
-static void add_worker(void *ctx, const struct fleet_view *view)
+/* Names of queues and prefixes are letters, digits and the like; what a label must not hold is left out. */
+static void print_labelled(struct str *out, const char *name, const char *label, struct span value, const char *more, int64_t figure)
 {
-    struct fleet_figures *f = ctx;
+    str_addf(out, "%s{%s=\"", name, label);
+    for (size_t i = 0; i < value.len; i++)
+        if (value.s[i] > ' ' && value.s[i] <= '~' && value.s[i] != '"' && value.s[i] != '\\')
+            str_addc(out, value.s[i]);
+    str_addf(out, "\"%s} %lld\n", more, (long long)figure);
+}
 
-    f->workers++;
-    for (const char *at = view->bots_away; *at; at += strspn(at, " ")) {
-        char *bot = xasprintf(" %.*s ", (int)strcspn(at, " "), at);
-        if (!strstr(f->away.s, bot)) {
-            str_adds(&f->away, bot);
-            f->bots++;
+static void print_queues(struct str *out, const struct overview *o)
+{
+    static const struct {
+        const char *state;
+        size_t offset;
+    } states[] = { { ",state=\"waiting\"", offsetof(struct job_counts, waiting) },
+                   { ",state=\"delayed\"", offsetof(struct job_counts, delayed) },
+                   { ",state=\"active\"", offsetof(struct job_counts, active) },
+                   { ",state=\"failed\"", offsetof(struct job_counts, failed) } };
+
+    metrics_head(out, "peygir_jobs", "gauge", "Jobs by queue and state.");
+    for (size_t i = 0; i < o->queue_count; i++)
+        for (size_t k = 0; k < ARRAY_LEN(states); k++)
+            print_labelled(out, "peygir_jobs", "queue", span_of(o->queue[i].name), states[k].state,
+                           *(const int64_t *)(const void *)((const char *)&o->queue[i].counts + states[k].offset));
+    metrics_head(out, "peygir_queue_oldest_ms", "gauge", "Age of the job that waits longest, by queue.");
+    for (size_t i = 0; i < o->queue_count; i++)
+        print_labelled(out, "peygir_queue_oldest_ms", "queue", span_of(o->queue[i].name), "", o->queue[i].counts.oldest_waiting_ms);
+}
+
+static void print_jobs(struct str *out, const struct stats *s)
+{
+    metrics_figure(out, "peygir_tasks_total", "counter", "Jobs pushed.", s->total);
+    metrics_figure(out, "peygir_tasks_completed_total", "counter", "Jobs completed.", s->completed);
+    metrics_figure(out, "peygir_tasks_failed_total", "counter", "Jobs failed for good.", s->failed);
+    metrics_figure(out, "peygir_tasks_retried_total", "counter", "Attempts after which a job was tried again.", s->retried);
+}
+
+/* For how many addresses of bots at least one worker waits. */
+static int64_t count_bots_away(const struct overview *o)
+{
+    struct str away = STR_INIT; /* each once, with a blank on both sides */
+    int64_t bots = 0;
+
+    str_reset(&away);
+    for (size_t i = 0; i < o->worker_count; i++)
+        for (const char *at = o->worker[i].bots_away; *at; at += strspn(at, " ")) {
+            char *bot = xasprintf(" %.*s ", (int)strcspn(at, " "), at);
+            if (!strstr(away.s, bot)) {
+                str_adds(&away, bot);
+                bots++;
+            }
+            free(bot);
+            at += strcspn(at, " ");
         }
-        free(bot);
-        at += strcspn(at, " ");
-    }
+    str_free(&away);
+    return bots;
 }
 
-static void print_fleet(struct app *app, struct str *out)
+static void print_work(struct app *app, struct str *out)
 {
-    struct fleet_figures f = { .away = STR_INIT };
+    struct overview o;
 
-    str_reset(&f.away);
-    if (fleet_each(app, add_worker, &f, NULL) >= 0) {
-        metrics_figure(out, "peygir_workers", "gauge", "Workers that are alive.", f.workers);
-        metrics_figure(out, "peygir_bots_away", "gauge", "Bots that fail again and again, so that jobs wait for them.", f.bots);
+    if (overview_take(app, NULL, 0, &o, NULL) == 0) {
+        print_queues(out, &o);
+        print_jobs(out, &o.stats);
+        metrics_figure(out, "peygir_workers", "gauge", "Workers that are alive.", (int64_t)o.worker_count);
+        metrics_figure(out, "peygir_bots_away", "gauge", "Bots that fail again and again, so that jobs wait for them.", count_bots_away(&o));
     }
-    str_free(&f.away);
+    overview_clear(&o);
 }
 
+static void print_sessions(struct app *app, struct str *out)
+{
+    int64_t count[TALLIES];
+
+    if (tally_read(app, count, NULL) < 0)
+        return;
+    metrics_figure(out, "peygir_sessions_made_total", "counter", "Sessions made.", count[TALLY_SESSIONS_MADE]);
+    metrics_figure(out, "peygir_sessions_checked_total", "counter", "Sessions that were looked up.", count[TALLY_SESSIONS_CHECKED]);
+}
+
+static void print_cached(void *ctx, const struct cache_counts *n)
+{
+    print_labelled(ctx, "peygir_cache_total", "prefix", n->prefix, ",event=\"hit\"", n->hits);
+    print_labelled(ctx, "peygir_cache_total", "prefix", n->prefix, ",event=\"miss\"", n->misses);
+    print_labelled(ctx, "peygir_cache_total", "prefix", n->prefix, ",event=\"set\"", n->sets);
+    print_labelled(ctx, "peygir_cache_total", "prefix", n->prefix, ",event=\"eviction\"", n->evictions);
+}
+
+static void print_cache(struct app *app, struct str *out)
+{
+    metrics_head(out, "peygir_cache_total", "counter", "What happened in the cache, by what stands before the first _ or : of a key.");
+    cache_stats(app, print_cached, out, NULL);
+}
+
+/* Not public. Without Redis the figures of this process remain. */
 enum problem api_metrics(struct exchange *x)
 {
     struct app *app = &x->seat->app;
-    struct job_counts counts;
-    struct err err = ERR_INIT;
     struct str *out;
     bool up;
 
     if (!is_loopback(x->param[PARAM_REMOTE_ADDR]))
         return PROBLEM_NOT_FOUND;
-    up = job_count(app, JOB_QUEUE_DEFAULT, &counts, &err) == 0;
+    redis_use_db(app->redis, app->main_db);
+    up = redis_do(app->redis, &x->err, "PING") != NULL;
     out = api_json(x, 200);
     x->content = CONTENT_METRICS;
     metrics_print(out);
     metrics_figure(out, "peygir_redis_up", "gauge", "Whether Redis answers.", up);
     if (up) {
-        print_queue(out, &counts);
-        print_fleet(app, out);
+        print_work(app, out);
+        print_sessions(app, out);
+        print_cache(app, out);
     }
     return PROBLEM_NONE;
 }

@@ -50,20 +50,20 @@ bool metrics_may_warn(void)
     return now_ms - last_ms >= 1000 && atomic_compare_exchange_strong(&warned_ms, &last_ms, now_ms);
 }
 
-static void print_head(struct str *out, const char *name, const char *type, const char *help)
+void metrics_head(struct str *out, const char *name, const char *type, const char *help)
 {
     str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 void metrics_figure(struct str *out, const char *name, const char *type, const char *help, int64_t value)
 {
-    print_head(out, name, type, help);
+    metrics_head(out, name, type, help);
     str_addf(out, "%s %lld\n", name, (long long)value);
 }
 
 static void print_answers(struct str *out)
 {
-    print_head(out, "peygir_web_answers_total", "counter", "Answers by route and class of status.");
+    metrics_head(out, "peygir_web_answers_total", "counter", "Answers by route and class of status.");
     for (size_t row = 0; row < ROUTES_MAX; row++)
         for (int class = 0; class < CLASSES; class++) {
             int64_t n = read_count(&answers[row][class]);

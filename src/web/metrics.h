@@ -17,6 +17,8 @@ bool metrics_may_warn(void);
 
 /* Prometheus text of all counters of the process, its connections and memory. */
 void metrics_print(struct str *out);
+/* What stands before the figures of a name. */
+void metrics_head(struct str *out, const char *name, const char *type, const char *help);
 /* One figure: "# TYPE name type" and its value. */
 void metrics_figure(struct str *out, const char *name, const char *type, const char *help, int64_t value);
 

@@ -60,6 +60,8 @@ const struct route routes[] = {
     { METHOD_POST, "/api/internal/local-requests/{hash}/failed", api_bot_failed, BOT, LIMIT_NONE, NULL },
 
     { METHOD_POST, "/api/internal/limits/{id}", api_limit_count, SITE, LIMIT_NONE, NULL },
+    { METHOD_GET, "/api/internal/health", api_health, SITE, LIMIT_NONE, NULL },
+    { METHOD_GET, "/api/internal/stats", api_stats, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/presence", api_presence, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions", api_sessions_create, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/sessions/current", api_session_current, SITE, LIMIT_NONE, NULL },

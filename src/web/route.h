@@ -101,6 +101,8 @@ enum problem api_job_view(struct exchange *x);
 enum problem api_job_cancel(struct exchange *x);
 enum problem api_limit_count(struct exchange *x);
 enum problem api_presence(struct exchange *x);
+enum problem api_health(struct exchange *x);
+enum problem api_stats(struct exchange *x);
 enum problem api_bot_state(struct exchange *x);
 enum problem api_bot_progress(struct exchange *x);
 enum problem api_bot_code(struct exchange *x);

@@ -332,6 +332,7 @@ describe('What is answered', () => {
     assert.deepEqual((await ask(CURRENT, 200, program.site, session)).json.metadata, { plan: [1] });
     await peygir.visitor().open(made.enter_url);
     assert.ok((await ask(PRESENCE, 200, program.site, { query: '?users=42,nobody' })).json.users[42].online);
+    for (const report of ['health', 'stats']) await ask(`GET /api/internal/${report}`, 200, program.site);
     await ask(REVOKE, 200, program.site, { body: { token: made.token } });
     await ask(REVOKE, 200, program.site, { body: { user_id: '43' } });
     await ask(CURRENT, 404, program.site, session);
