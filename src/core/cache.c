@@ -7,12 +7,13 @@
 
 /* --- names --- */
 
-static bool is_name(struct span s, size_t max)
+/* Letters, digits and those of `more`. */
+static bool is_name(struct span s, const char *more, size_t max)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:=,+@~%";
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
     for (size_t i = 0; i < s.len; i++)
-        if (s.s[i] == '\0' || !strchr(allowed, s.s[i]))
+        if (s.s[i] == '\0' || (!strchr(allowed, s.s[i]) && !strchr(more, s.s[i])))
             return false;
     return s.len >= 1 && s.len <= max;
 }
@@ -27,11 +28,10 @@ static bool is_ours(struct span key)
     return false;
 }
 
-#define NAMES "letters, digits and _ - . : = , + @ ~ %%"
 int cache_check_key(struct span key, struct err *err)
 {
-    if (!is_name(key, CACHE_KEY_MAX))
-        return err_set(err, ERR_INVALID, "A key of the cache is 1 to %d characters: " NAMES ".", CACHE_KEY_MAX);
+    if (!is_name(key, "_-.:=,+@~%", CACHE_KEY_MAX))
+        return err_set(err, ERR_INVALID, "A key of the cache is 1 to %d characters: letters, digits and _ - . : = , + @ ~ %%.", CACHE_KEY_MAX);
     if (is_ours(key))
         return err_set(err, ERR_INVALID, "A key of the cache does not begin with fresh: claim: done: or tag:, under which Peygir keeps its own.");
     return 0;
@@ -39,8 +39,8 @@ int cache_check_key(struct span key, struct err *err)
 
 int cache_check_tag(struct span tag, struct err *err)
 {
-    if (!is_name(tag, CACHE_TAG_MAX))
-        return err_set(err, ERR_INVALID, "A tag of the cache is 1 to %d characters: " NAMES ".", CACHE_TAG_MAX);
+    if (!is_name(tag, "_-.:=+@~%", CACHE_TAG_MAX))
+        return err_set(err, ERR_INVALID, "A tag of the cache is 1 to %d characters: letters, digits and _ - . : = + @ ~ %%.", CACHE_TAG_MAX);
     return 0;
 }
 

@@ -32,8 +32,8 @@
 #define CACHE_CLAIM_SIZE 40
 #define CACHE_NOTE_MAX 128                     /* why it failed */
 
-/* May this be the name of an entry, or of a tag? Letters, digits and _ - . : = , + @ ~ %; and a key does not begin with fresh: claim: done: or
- * tag:, which are ours. 0, or -1: ERR_INVALID says what is accepted. The other functions take only names that have passed. */
+/* May this be the name of an entry, or of a tag? Letters, digits and _ - . : = + @ ~ %, in keys commas too; and a key does not begin with fresh:
+ * claim: done: or tag:, which are ours. 0, or -1: ERR_INVALID says what is accepted. The other functions take only names that have passed. */
 int cache_check_key(struct span key, struct err *err);
 int cache_check_tag(struct span tag, struct err *err);
 
@@ -125,8 +125,9 @@ int cache_get_or_set(struct app *app, struct span key, const struct cache_policy
 int64_t cache_forget(struct app *app, const struct span keys[], size_t count, struct err *err);
 /* Everything that bears one of the tags is void from now on, also what is being made. How many of the tags anything bore, or -1. One round trip. */
 int64_t cache_invalidate(struct app *app, const struct span tags[], size_t count, struct err *err);
-/* Forget all entries whose key begins with `prefix` ("": all, and all stamps). By SCAN, so that others wait for a step at most. How many there were, or -1. */
-int64_t cache_clear(struct app *app, struct span prefix, struct err *err);
+/* Forget all entries whose key begins with `prefix` ("": all, and all stamps), or only count them. By SCAN, so that others wait for a step at
+ * most. How many there were, or -1. */
+int64_t cache_clear(struct app *app, struct span prefix, bool only_count, struct err *err);
 
 struct cache_counts {
     struct span prefix;           /* "*": all that came when there were too many others */

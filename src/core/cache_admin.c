@@ -57,32 +57,37 @@ int64_t cache_invalidate(struct app *app, const struct span tags[], size_t count
 
 /* --- clearing --- */
 
+struct clearing {
+    size_t base_len; /* of P:cache: */
+    bool all, only_count;
+};
+
 /* What a step of SCAN found: entries are forgotten, and with them what lies beside them; of the rest, when all is cleared, nothing stays.
  * How many entries, or -1. */
-static int64_t clear_step(struct app *app, const struct reply *found, size_t base_len, bool all, struct err *err)
+static int64_t clear_step(struct app *app, const struct clearing *c, const struct reply *found, struct err *err)
 {
     struct span *entries = xcalloc(found->count + 1, sizeof *entries);
-    size_t count = 0;
     int64_t gone;
+    size_t count = 0;
 
     for (size_t i = 0; i < found->count; i++) {
-        const struct span key = reply_text(&found->item[i]), name = { key.s + base_len, key.len - base_len };
+        const struct span key = reply_text(&found->item[i]), name = { key.s + c->base_len, key.len - c->base_len };
 
         if (cache_check_key(name, NULL) == 0)
             entries[count++] = name;
-        else if (all)
+        else if (c->all && !c->only_count)
             redis_post(cache_redis(app), 2, (const struct span[]){ SPAN("DEL"), key });
     }
-    gone = cache_forget(app, entries, count, err);
+    gone = c->only_count ? (int64_t)count : cache_forget(app, entries, count, err);
     redis_flush(app->cache_redis);
     free(entries);
     return gone;
 }
 
-int64_t cache_clear(struct app *app, struct span prefix, struct err *err)
+int64_t cache_clear(struct app *app, struct span prefix, bool only_count, struct err *err)
 {
-    const struct key base = key_cache(app->house, "", SPAN(""));
-    struct key pattern = key_cache(app->house, "", prefix);
+    const struct key base = key_cache(app->house, "", SPAN("")), pattern = key_cache(app->house, "", prefix);
+    const struct clearing c = { .base_len = base.len, .all = prefix.len == 0, .only_count = only_count };
     char cursor[NUMBER_SIZE] = "0";
     int64_t total = 0;
 
@@ -97,7 +102,7 @@ int64_t cache_clear(struct app *app, struct span prefix, struct err *err)
         if (reply->count != 2)
             return err_set(err, ERR_FAILED, "Redis answered SCAN with %zu values instead of 2.", reply->count);
         snprintf(cursor, sizeof cursor, "%s", reply_text(&reply->item[0]).s);
-        gone = clear_step(app, &reply->item[1], base.len, prefix.len == 0, err);
+        gone = clear_step(app, &c, &reply->item[1], err);
         if (gone < 0)
             return -1;
         total += gone;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "core/cache.h"
 #include "core/job.h"
 #include "core/locale.h"
 #include "core/options.h"
@@ -73,6 +74,7 @@ static enum problem find_route(struct exchange *x)
     x->slug = names.slug;
     x->hash = names.hash;
     x->id = names.id;
+    x->key = names.key;
     if (x->id.s && (x->id.len > JOB_ID_MAX || span_has_control(x->id)))
         return PROBLEM_NOT_FOUND;
     if (x->slug.s && !(x->service = services_find(x->seat->app.house->services, x->slug)))
@@ -90,7 +92,7 @@ static enum problem decode_body(struct exchange *x)
     struct span body = { x->body.s, x->body.len }, type = x->param[PARAM_CONTENT_TYPE];
     int rc;
 
-    if (body.len == 0)
+    if (body.len == 0 || demands(x, ROUTE_RAW))
         return PROBLEM_NONE;
     if (!form_is_type(type, is_api(x) ? "application/json" : "application/x-www-form-urlencoded"))
         return exchange_say(x, PROBLEM_MEDIA_TYPE, is_api(x) ? "json.media_type" : NULL);
@@ -102,11 +104,11 @@ static enum problem take_body(struct exchange *x)
 {
     int64_t declared = exchange_declared(x);
 
-    if (x->method != METHOD_POST)
+    if (x->method != METHOD_POST && x->method != METHOD_PUT)
         return PROBLEM_NONE;
     if (declared < 0)
         return PROBLEM_BAD_REQUEST;
-    switch (fcgi_read(x->io, declared, EXCHANGE_BODY_MAX, &x->body)) {
+    switch (fcgi_read(x->io, declared, demands(x, ROUTE_RAW) ? CACHE_VALUE_MAX : EXCHANGE_BODY_MAX, &x->body)) {
     case FCGI_BODY_WHOLE:
         return decode_body(x);
     case FCGI_BODY_LIES:
@@ -307,7 +309,7 @@ static void log_answer(const struct exchange *x)
         log_warn("%s could not be answered: %s", pattern, x->err.text);
     if (!log_wants(LOG_DEBUG))
         return;
-    log_debug("%s %s %d in %lld ms", x->method == METHOD_POST ? "POST" : "GET", pattern, x->status,
+    log_debug("%s %s %d in %lld ms", exchange_method(x->method), pattern, x->status,
               (long long)(clock_mono_ms() - x->started_ms));
 }
 
@@ -401,7 +403,8 @@ static uint64_t round_trips(const struct app *app)
 {
     uint64_t n = redis_round_trips(app->redis);
 
-    return app->session_redis == app->redis ? n : n + redis_round_trips(app->session_redis);
+    n += app->session_redis == app->redis ? 0 : redis_round_trips(app->session_redis);
+    return app->cache_redis == app->redis ? n : n + redis_round_trips(app->cache_redis);
 }
 
 void dispatch_rest(void *arg)

@@ -23,10 +23,14 @@ static const struct span param_names[PARAMS] = {
     [PARAM_SESSION] = SPAN_INIT("HTTP_PEYGIR_SESSION"),
 };
 
-static const struct {
-    const char *name;
-    enum method method;
-} methods[] = { { "GET", METHOD_GET }, { "HEAD", METHOD_HEAD }, { "POST", METHOD_POST } };
+static const char *const methods[METHOD_OTHER] = {
+    [METHOD_GET] = "GET", [METHOD_HEAD] = "HEAD", [METHOD_POST] = "POST", [METHOD_PUT] = "PUT", [METHOD_DELETE] = "DELETE",
+};
+
+const char *exchange_method(enum method method)
+{
+    return method < METHOD_OTHER ? methods[method] : "";
+}
 
 void exchange_free(struct exchange *x)
 {
@@ -40,6 +44,14 @@ void exchange_free(struct exchange *x)
     x->json = NULL;
 }
 
+/* Memory is kept, but for that of a value of the cache. */
+static void reset_buffer(struct str *buffer)
+{
+    if (buffer->cap > 4 * EXCHANGE_BODY_MAX)
+        str_free(buffer);
+    str_reset(buffer);
+}
+
 /* --- the request --- */
 
 static void reset_request(struct exchange *x)
@@ -47,11 +59,11 @@ static void reset_request(struct exchange *x)
     memset(x->param, 0, sizeof x->param);
     json_object_put(x->json);
     x->json = NULL;
-    x->path = x->raw_query = x->slug = x->hash = x->id = (struct span){ NULL, 0 };
+    x->path = x->raw_query = x->slug = x->hash = x->id = x->key = (struct span){ NULL, 0 };
     x->segment_count = 0;
     form_reset(&x->query);
     form_reset(&x->form);
-    str_reset(&x->body);
+    reset_buffer(&x->body);
     str_reset(&x->decoded);
     x->route = NULL;
     x->service = NULL;
@@ -65,7 +77,8 @@ static void reset_answer(struct exchange *x)
     x->status = 200;
     x->content = CONTENT_PAGE;
     str_reset(&x->headers);
-    str_reset(&x->answer);
+    reset_buffer(&x->answer);
+    reset_buffer(&x->out);
     x->no_store = true;
     x->problem = PROBLEM_NONE;
     x->detail = NULL;
@@ -130,10 +143,9 @@ int exchange_begin(struct exchange *x, const char *const environ_vars[], struct 
     for (; *environ_vars; environ_vars++)
         take_param(x, *environ_vars);
     x->https = span_is(x->param[PARAM_HTTPS], "on");
-    x->method = METHOD_OTHER;
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-        if (span_is(x->param[PARAM_METHOD], methods[i].name))
-            x->method = methods[i].method;
+    x->method = METHOD_GET;
+    while (x->method < METHOD_OTHER && !span_is(x->param[PARAM_METHOD], methods[x->method]))
+        x->method++;
     return take_uri(x, err);
 }
 
@@ -193,13 +205,14 @@ static const struct {
     [CONTENT_PAGE] = { "text/html; charset=utf-8", page_headers, true },
     [CONTENT_JSON] = { "application/json", data_headers, false },
     [CONTENT_PROBLEM] = { "application/problem+json", data_headers, true },
+    [CONTENT_BYTES] = { NULL, data_headers, false },
     [CONTENT_METRICS] = { "text/plain; version=0.0.4; charset=utf-8", data_headers, false },
 };
 
 static void add_fixed_headers(const struct exchange *x, struct str *out)
 {
     str_adds(out, "\r\nContent-Type: ");
-    str_adds(out, contents[x->content].type);
+    str_adds(out, contents[x->content].type ? contents[x->content].type : x->bytes_type);
     if (contents[x->content].in_language) {
         str_adds(out, "\r\nContent-Language: ");
         str_adds(out, locale_code(x->locale));

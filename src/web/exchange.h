@@ -15,8 +15,11 @@
 
 #define EXCHANGE_SEGMENTS 8
 #define EXCHANGE_BODY_MAX (64 * 1024)
+#define EXCHANGE_TYPE_MAX 128
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OTHER };
+/* "GET"; of METHOD_OTHER "". */
+const char *exchange_method(enum method method);
 
 /* The CGI variables that are looked at; all others are ignored. */
 enum param {
@@ -26,7 +29,7 @@ enum param {
 };
 
 /* What an answer is: its type, and the headers that go with it. */
-enum content { CONTENT_PAGE, CONTENT_JSON, CONTENT_PROBLEM, CONTENT_METRICS };
+enum content { CONTENT_PAGE, CONTENT_JSON, CONTENT_PROBLEM, CONTENT_METRICS, CONTENT_BYTES /* `bytes_type` says of which type */ };
 
 struct fcgi_io;
 struct route;
@@ -48,7 +51,7 @@ struct exchange {
     struct form query;
     struct str body;
     struct form form;            /* the body of a page's POST */
-    struct json_object *json;    /* the body of an API's POST; NULL: none */
+    struct json_object *json;    /* the body of an API's POST; NULL: none, or the route takes it as it is */
 
     /* what the dispatcher found out */
     const struct route *route;   /* NULL: none */
@@ -56,6 +59,7 @@ struct exchange {
     struct span slug;            /* of the path; absent: the route has none */
     struct span hash;            /* likewise */
     struct span id;              /* of a job, or the name of a limit; likewise */
+    struct span key;             /* of the cache, not checked; likewise */
     const struct service *service; /* of the path, or the request's; NULL: none */
     struct span cookie;          /* of the session, as it was sent; absent: none of use, or the route does not ask */
     struct span token;           /* the same when Redis must say what it is worth; else absent */
@@ -74,6 +78,7 @@ struct exchange {
     /* the answer */
     int status;
     enum content content;
+    char bytes_type[EXCHANGE_TYPE_MAX + 1]; /* a media type without control bytes */
     struct str headers;          /* further header lines */
     struct str answer;           /* the body */
     bool no_store;               /* personal: nobody keeps a copy */

@@ -72,7 +72,7 @@ static void print_answers(struct str *out)
             if (n == 0)
                 continue;
             str_addf(out, "peygir_web_answers_total{method=\"%s\",route=\"%s\",class=\"%dxx\"} %lld\n",
-                     !route ? "" : route->method == METHOD_POST ? "POST" : "GET", route ? route->pattern : "", class,
+                     route ? exchange_method(route->method) : "", route ? route->pattern : "", class,
                      (long long)n);
         }
 }

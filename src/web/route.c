@@ -62,6 +62,10 @@ const struct route routes[] = {
     { METHOD_POST, "/api/internal/limits/{id}", api_limit_count, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/health", api_health, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/stats", api_stats, SITE, LIMIT_NONE, NULL },
+    { METHOD_GET, "/api/internal/cache/{key}", api_cache_get, SITE, LIMIT_NONE, NULL },
+    { METHOD_PUT, "/api/internal/cache/{key}", api_cache_put, SITE | ROUTE_RAW, LIMIT_NONE, NULL },
+    { METHOD_DELETE, "/api/internal/cache/{key}", api_cache_forget, SITE, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/cache/invalidate", api_cache_invalidate, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/presence", api_presence, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions", api_sessions_create, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/sessions/current", api_session_current, SITE, LIMIT_NONE, NULL },
@@ -92,6 +96,8 @@ static struct span *name_of(struct span piece, struct route_names *names)
         return &names->slug;
     if (span_is(piece, "{hash}"))
         return &names->hash;
+    if (span_is(piece, "{key}"))
+        return &names->key;
     return span_is(piece, "{id}") ? &names->id : NULL;
 }
 
@@ -140,6 +146,6 @@ void route_allowed(const struct span segments[], size_t count, struct str *out)
         if (!matches(routes[i].pattern, segments, count, &names))
             continue;
         str_adds(out, out->len ? ", " : "");
-        str_adds(out, routes[i].method == METHOD_GET ? "GET, HEAD" : "POST");
+        str_adds(out, routes[i].method == METHOD_GET ? "GET, HEAD" : exchange_method(routes[i].method));
     }
 }

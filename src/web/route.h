@@ -20,6 +20,7 @@ enum route_flags {
     ROUTE_ALWAYS = 128,  /* answered also when too much is waiting */
     ROUTE_LOOKS = 512,   /* GET with DEMAND_REQUEST whose function asks Redis nothing: several share a round trip */
     DEMAND_OPEN = 256,   /* {service} is not closed. Not with DEMAND_REQUEST: requests already made go on */
+    ROUTE_RAW = 1 << 10, /* with ROUTE_API: a body of any type is taken as it is, and may be as large as a value of the cache */
     DEMAND_USER = 1 << 14, /* signed in by the host site */
     ROUTE_ADMIN = 4096,  /* of the administrators' area: cookies and forms of its own, and nothing of the visitor's session */
     DEMAND_ADMIN = 8192, /* with ROUTE_ADMIN: an administrator who has signed in; for anyone else PROBLEM_FORBIDDEN */
@@ -52,9 +53,9 @@ static inline bool route_is_for_programs(const struct route *route)
     return (route->flags & DEMAND_SOME_TOKEN) && !(route->flags & DEMAND_SESSION);
 }
 
-/* What stands in a path for {service}, {hash} and {id}; absent when the pattern has none. */
+/* What stands in a path for {service}, {hash}, {id} and {key}; absent when the pattern has none. */
 struct route_names {
-    struct span slug, hash, id;
+    struct span slug, hash, id, key;
 };
 /* The row for method and path, with its names; *problem is PROBLEM_NONE. NULL: *problem is PROBLEM_NOT_FOUND, or PROBLEM_METHOD
  * when another method would do; no names. */
@@ -100,6 +101,10 @@ enum problem api_jobs_create(struct exchange *x);
 enum problem api_job_view(struct exchange *x);
 enum problem api_job_cancel(struct exchange *x);
 enum problem api_limit_count(struct exchange *x);
+enum problem api_cache_get(struct exchange *x);
+enum problem api_cache_put(struct exchange *x);
+enum problem api_cache_forget(struct exchange *x);
+enum problem api_cache_invalidate(struct exchange *x);
 enum problem api_presence(struct exchange *x);
 enum problem api_health(struct exchange *x);
 enum problem api_stats(struct exchange *x);

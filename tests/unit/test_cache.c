@@ -135,6 +135,7 @@ static void keys_are_checked_and_ours_cannot_be_named(void **state)
     assert_int_equal(cache_check_key(span_of(longest), &err), -1);
     assert_int_equal(cache_check_tag(SPAN("tag:a"), &err), 0);
     assert_int_equal(cache_check_tag(SPAN("a b"), &err), -1);
+    assert_int_equal(cache_check_tag(SPAN("a,b"), &err), -1);
 }
 
 /* --- putting and looking --- */
@@ -712,11 +713,13 @@ static void clearing_a_prefix_leaves_the_others_and_clearing_all_leaves_nothing(
     put_for_a_minute("user:1", "1", &one_tag);
     claim_for(&app, "user:2", CACHE_CLAIM_STALE, &two_tags);
     CACHE_RUN("SET", "peygir:queue", "of somebody else");
-    assert_int_equal(cache_clear(&app, SPAN("page:"), &err), 1200);
+    assert_int_equal(cache_clear(&app, SPAN("page:"), true, &err), 1200);
+    value_is("page:7", "1");
+    assert_int_equal(cache_clear(&app, SPAN("page:"), false, &err), 1200);
     value_is("page:7", NULL);
-    assert_int_equal(cache_clear(&app, SPAN("f"), &err), 1);
+    assert_int_equal(cache_clear(&app, SPAN("f"), false, &err), 1);
     value_is("user:1", "1");
-    assert_int_equal(cache_clear(&app, SPAN(""), &err), 1);
+    assert_int_equal(cache_clear(&app, SPAN(""), false, &err), 1);
     assert_cached("2", "DBSIZE");
     assert_cached("of somebody else", "GET", "peygir:queue");
     assert_true(CACHE_NUMBER("HLEN", "peygir:stats:cache") > 0);
