@@ -112,6 +112,10 @@ static int take_flag(struct cli *cli, int argc, char **argv, int *i, struct err 
     if (!equals && *i + 1 >= argc)
         return err_set(err, ERR_INVALID, "--%s needs a value: --%s=%s", flag->name, flag->name, flag->value);
     value->text = equals ? equals + 1 : argv[++*i];
+    if (flag->many && value->times == FLAG_TIMES)
+        return err_set(err, ERR_INVALID, "--%s may be given at most %d times", flag->name, FLAG_TIMES);
+    if (flag->many)
+        value->texts[value->times++] = value->text;
     return takers[flag->kind](flag, value->text, value, err);
 }
 

@@ -4,6 +4,7 @@
 #include "base/daemon.h"
 #include "cli/help.h"
 #include "cli/parse.h"
+#include "core/cache.h"
 #include "core/job_type.h"
 #include "core/options.h"
 
@@ -25,6 +26,10 @@ static const struct flag bot_flags[] = {
     TEXT("code", "CODE", "The code that the bot sends; with - it is asked for when it was sent. Without it no code is entered."),
     SWITCH("code-in-message", "The bot's message may tell the code, as the demonstration bot's does."),
     NUMBER("timeout", "S", 1, 86400, 0, "Wait so long at most for each thing; when not given, as long as the service's calls may take."), END };
+static const struct flag cache_set_flags[] = {
+    NUMBER("ttl", "S", 1, CACHE_TTL_MAX_S, 3600, "Keep it for so many seconds; for an hour when not given."),
+    { .name = "tag", .kind = FLAG_TEXT, .value = "TAG", .many = true, .help = "It is void when this tag is invalidated. May be given up to 16 times." }, END };
+static const struct flag cache_clear_flags[] = { TEXT("prefix", "P", "Only entries whose key begins so."), DRY_RUN, END };
 static const struct flag dry_run_flags[] = { DRY_RUN, END };
 static const struct flag limit_flags[] = { LIMIT, END };
 static const struct flag queue_flags[] = { OF_QUEUE, END };
@@ -74,6 +79,14 @@ static const struct flag session_flags[] = {
 const struct verb verbs[] = {
     { "bot check", "SERVICE", 1, 1, NEEDS_REDIS | NEEDS_SERVICES | NEEDS_LOCALES | NEEDS_SEALS, bot_flags, verb_bot_check,
       "Play a visitor against the running bot of a service, and say which promises of the contract for bots it keeps." },
+    { "cache clear", "", 0, 0, NEEDS_REDIS, cache_clear_flags, verb_cache_clear, "Forget everything in the cache, or all that begins with a prefix." },
+    { "cache forget", "KEY...", 1, -1, NEEDS_REDIS, NULL, verb_cache_forget, "Forget entries of the cache." },
+    { "cache get", "KEY", 1, 1, NEEDS_REDIS, NULL, verb_cache_get, "Print a value from the cache as it is; with --json also how old it is." },
+    { "cache invalidate-tag", "TAG...", 1, -1, NEEDS_REDIS, NULL, verb_cache_invalidate_tag, "Make everything void that bears one of the tags." },
+    { "cache set", "KEY [VALUE]", 1, 2, NEEDS_REDIS, cache_set_flags, verb_cache_set,
+      "Put a value into the cache; without VALUE what standard input holds." },
+    { "cache stats", "", 0, 0, NEEDS_REDIS, NULL, verb_cache_stats,
+      "Count hits, misses, sets and evictions by what stands before the first _ or : of a key." },
     { "config", "", 0, 0, 0, NULL, verb_config, "Show every option, its value and where it comes from." },
     { "failed flush", "", 0, 0, NEEDS_REDIS, queue_dry_run_flags, verb_failed_flush, "Forget all failed jobs." },
     { "failed forget", "ID...", 1, -1, NEEDS_REDIS, queue_flags, verb_failed_forget, "Forget failed jobs." },

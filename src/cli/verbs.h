@@ -25,12 +25,16 @@ struct flag {
     int64_t fallback;     /* FLAG_NUMBER: when it is not given */
     const char *words;    /* FLAG_WORD: "bot api site" */
     bool needed;
+    bool many;            /* may be given up to FLAG_TIMES times */
     const char *help;     /* one sentence */
 };
+enum { FLAG_TIMES = 16 };
 struct flag_value {
     bool given;
     const char *text;     /* borrowed from argv; NULL for a switch and when not given */
     int64_t number, per;  /* FLAG_RATE: number/per */
+    const char *texts[FLAG_TIMES]; /* of a flag that may be given many times, each */
+    size_t times;
 };
 enum { FLAGS_MAX = 12 };
 
@@ -76,6 +80,12 @@ int verbs_run(const struct settings *settings, bool json, int argc, char **argv,
 void verbs_help(FILE *out);
 
 int verb_bot_check(struct cli *cli, struct err *err);
+int verb_cache_clear(struct cli *cli, struct err *err);
+int verb_cache_forget(struct cli *cli, struct err *err);
+int verb_cache_get(struct cli *cli, struct err *err);
+int verb_cache_invalidate_tag(struct cli *cli, struct err *err);
+int verb_cache_set(struct cli *cli, struct err *err);
+int verb_cache_stats(struct cli *cli, struct err *err);
 int verb_config(struct cli *cli, struct err *err);
 int verb_failed_flush(struct cli *cli, struct err *err);
 int verb_failed_forget(struct cli *cli, struct err *err);
