@@ -34,7 +34,7 @@ static int print_count(const struct cli *cli, const char *name, int64_t count)
 
 /* --- one entry --- */
 
-/* Bytes that are no UTF-8 become U+FFFD: JSON has no others. */
+/* NUL and bytes that are no UTF-8 become U+FFFD. */
 static struct json_object *text_of(struct span value)
 {
     struct str quoted = STR_INIT;

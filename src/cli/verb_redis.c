@@ -108,6 +108,21 @@ static const struct trial session_trials[] = {
     { HOUSE, "sessions", "SREM @user_sessions check" },
     { HOUSE, "sessions", "ZREM @session_users @id" },
 };
+static const struct trial cache_trials[] = {
+    { HOUSE, "cache", "SET @cache check PX 10000" },
+    { HOUSE, "cache", "GET @cache" },
+    { HOUSE, "cache", "PTTL @cache" },
+    { HOUSE, "cache", "HSET @cache_fresh fresh 1" },
+    { HOUSE, "cache", "HGETALL @cache_fresh" },
+    { HOUSE, "cache", "PEXPIREAT @cache_fresh 4102444800000" },
+    { HOUSE, "cache", "GET @cache_tag" },
+    { HOUSE, "cache", "XADD @cache_done MAXLEN 1 * done 1" },
+    { HOUSE, "cache", "XREAD STREAMS @cache_done 0" },
+    { HOUSE, "cache", "HEXISTS @cache_stats @id" },
+    { HOUSE, "cache", "HLEN @cache_stats" },
+    { HOUSE, "cache", "EVAL @script 3 @cache @cache_fresh @cache_stats" },
+    { ADMIN, "cache", "SCAN 0 MATCH @cache COUNT 1" },
+};
 
 /* What "@name" stands for; of what is `ours` those that a trial `used` are removed afterwards. */
 struct place {
@@ -115,7 +130,7 @@ struct place {
     struct key key;
     bool ours, used;
 };
-enum { PLACES_MAX = 56 };
+enum { PLACES_MAX = 64 };
 struct check {
     struct cli *cli;
     struct json_object *list;
@@ -202,6 +217,11 @@ static void name_places(struct check *c)
     put(c, "limit", key_limit(h, SPAN("read"), id), true);
     put(c, "presence", key_presence(h, id), true);
     put(c, "presence_seen", key_presence_seen(h), false);
+    put(c, "cache", key_cache(h, "", id), true);
+    put(c, "cache_fresh", key_cache(h, "fresh:", id), true);
+    put(c, "cache_tag", key_cache(h, "tag:", id), false);
+    put(c, "cache_done", key_cache(h, "done:", id), true);
+    put(c, "cache_stats", key_cache_stats(h), false);
 }
 
 static struct place *find_place(struct check *c, struct span name)
@@ -282,6 +302,23 @@ static void clean(struct check *c, struct redis *redis, int db)
     redis_flush(redis);
 }
 
+/* The cache may be away, where it has a server of its own: everything else goes on. */
+static int try_cache(struct check *c, struct err *err)
+{
+    struct app *app = &c->cli->app;
+    bool own = app->cache_redis != app->redis;
+    bool asks = c->who & (WEB | ADMIN);
+    int result = own && asks ? advice_ask_cache(app, tell_advice, c, err) : 0;
+    if (result == 0)
+        result = try_all(c, app->cache_redis, app->cache_db, cache_trials, ARRAY_LEN(cache_trials), err);
+    clean(c, app->cache_redis, app->cache_db);
+    if (result < 0 && own) {
+        tell(c, "cache", GRADE_WARNING, err->text);
+        result = 0;
+    }
+    return result;
+}
+
 static int try_everything(struct check *c, struct err *err)
 {
     struct app *app = &c->cli->app;
@@ -290,7 +327,7 @@ static int try_everything(struct check *c, struct err *err)
     if (result == 0)
         result = try_all(c, app->session_redis, app->session_db, session_trials, ARRAY_LEN(session_trials), err);
     clean(c, app->session_redis, app->session_db);
-    return result;
+    return result == 0 ? try_cache(c, err) : -1;
 }
 
 static unsigned program_of(const struct cli *cli)

@@ -4,7 +4,7 @@
 #define VERSION_LEAST 7
 
 const char *const grade_names[GRADES] = { "ok", "warning", "failed" };
-static const char *const checks[ADVICE_KINDS] = { "version", "role", "eviction", "memory", "persistence", "access" };
+static const char *const checks[] = { "version", "role", "eviction", "memory", "persistence", "access", [ADVICE_CACHE] = "cache" };
 
 struct judge {
     struct span info;
@@ -102,7 +102,8 @@ static void judge_eviction(const struct judge *j)
         say(j, ADVICE_EVICTION, GRADE_WARNING, "maxmemory-policy is %.*s: when it is full Redis silently drops requests and sessions; set noeviction",
             (int)policy.len, policy.s);
     else if (limited && !span_is(policy, "noeviction"))
-        say(j, ADVICE_EVICTION, GRADE_WARNING, "maxmemory-policy is %.*s: Redis may silently drop queued work; set noeviction",
+        say(j, ADVICE_EVICTION, GRADE_WARNING,
+            "maxmemory-policy is %.*s: Redis may silently drop queued work; set noeviction, and give the cache a server of its own (REDIS_CACHE_URL)",
             (int)policy.len, policy.s ? policy.s : "");
     else
         say(j, ADVICE_EVICTION, GRADE_OK, "%.*s%s", (int)policy.len, policy.s ? policy.s : "", limited ? "" : ", no limit");
@@ -175,5 +176,33 @@ int advice_ask(struct app *app, advice_fn *tell, void *ctx, struct err *err)
     if (!info)
         return -1;
     advice_judge(reply_text(info), &app->house->main_url, tell, ctx);
+    return 0;
+}
+
+/* --- the cache's server --- */
+
+void advice_judge_cache(struct span info, advice_fn *tell, void *ctx)
+{
+    const struct judge j = { info, NULL, tell, ctx };
+    struct span policy = value_of(&j, "maxmemory_policy"), version = value_of(&j, "redis_version");
+    bool limited = number_of(&j, "maxmemory") > 0;
+
+    if (number_of(&j, "redis_version") < VERSION_LEAST)
+        say(&j, ADVICE_CACHE, GRADE_FAILED, "its Redis %.*s is too old: Peygir needs 7.0 or newer, or Valkey", (int)version.len, version.s);
+    else if (span_is(value_of(&j, "role"), "slave"))
+        say(&j, ADVICE_CACHE, GRADE_FAILED, "its server is a replica and takes no writes: name its primary in REDIS_CACHE_URL");
+    else if (limited && span_is(policy, "noeviction"))
+        say(&j, ADVICE_CACHE, GRADE_WARNING, "its server has maxmemory-policy noeviction: once it is full nothing new is kept; set allkeys-lru");
+    else
+        say(&j, ADVICE_CACHE, GRADE_OK, "a server of its own, %.*s%s", (int)policy.len, policy.s ? policy.s : "", limited ? "" : ", no limit");
+}
+
+int advice_ask_cache(struct app *app, advice_fn *tell, void *ctx, struct err *err)
+{
+    const struct reply *info = redis_do(app->cache_redis, err, "INFO");
+
+    if (!info)
+        return -1;
+    advice_judge_cache(reply_text(info), tell, ctx);
     return 0;
 }

@@ -15,7 +15,8 @@ enum advice_kind {
     ADVICE_MEMORY,      /* number: bytes used, limit (0: none) */
     ADVICE_PERSISTENCE,
     ADVICE_ACCESS,      /* who may reach the server */
-    ADVICE_KINDS
+    ADVICE_KINDS,
+    ADVICE_CACHE = ADVICE_KINDS /* of the cache's server alone */
 };
 /* One check, borrowed for the call. */
 struct advice {
@@ -32,5 +33,9 @@ typedef void advice_fn(void *ctx, const struct advice *advice);
 void advice_judge(struct span info, const struct redisurl *url, advice_fn *tell, void *ctx);
 /* Ask the main server and judge it. 0, or -1: nothing was told. One round trip. */
 int advice_ask(struct app *app, advice_fn *tell, void *ctx, struct err *err);
+
+/* The same of a server that has nothing but the cache: it may evict, and forget. One thing is told, as "cache". */
+void advice_judge_cache(struct span info, advice_fn *tell, void *ctx);
+int advice_ask_cache(struct app *app, advice_fn *tell, void *ctx, struct err *err);
 
 #endif

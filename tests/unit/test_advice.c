@@ -100,12 +100,36 @@ static void a_strange_answer_does_no_harm(void **state)
     complains("redis_version\nmaxmemory:99999999999999999999999999\nrole", "unix:///s", "version failed");
 }
 
+static void cache_is(const char *info, const char *expected)
+{
+    struct told t = { STR_INIT };
+
+    str_reset(&t.all);
+    advice_judge_cache(span_of(info), note, &t);
+    if (!*expected)
+        assert_string_equal(t.all.s, "");
+    else if (!strstr(t.all.s, expected))
+        fail_msg("expected \"%s\" in \"%s\"", expected, t.all.s);
+    str_free(&t.all);
+}
+
+static void a_server_of_the_cache_may_evict_and_forget(void **state)
+{
+    (void)state;
+    cache_is("redis_version:7.0.0\nmaxmemory:1\nmaxmemory_policy:allkeys-lru\naof_enabled:0\nrole:master\n", "");
+    cache_is("redis_version:7.0.0\nmaxmemory:0\nmaxmemory_policy:noeviction\n", "");
+    cache_is("redis_version:7.0.0\nmaxmemory:1\nmaxmemory_policy:noeviction\n", "cache warning: its server has maxmemory-policy noeviction");
+    cache_is("redis_version:7.0.0\nrole:slave\n", "cache failed: its server is a replica");
+    cache_is("redis_version:6.2.0\n", "cache failed: its Redis 6.2.0 is too old");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_as_it_should_be_is_not_complained_about),
         cmocka_unit_test(what_drops_keys_is_a_warning),
         cmocka_unit_test(what_forgets_is_a_warning),
+        cmocka_unit_test(a_server_of_the_cache_may_evict_and_forget),
         cmocka_unit_test(a_server_nearly_full_is_a_warning),
         cmocka_unit_test(an_old_server_and_a_replica_are_of_no_use),
         cmocka_unit_test(an_open_door_is_a_warning),

@@ -93,6 +93,23 @@ static void a_rate_is_two_numbers(void **state)
     }
 }
 
+static void a_flag_may_come_many_times_where_its_row_says_so(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("cache", "set", "k", "--tag=a", "--tag", "b", "v", NULL), 0);
+    assert_int_equal(cli_flag(&cli, "tag")->times, 2);
+    assert_string_equal(cli_flag(&cli, "tag")->texts[0], "a");
+    assert_string_equal(cli_flag(&cli, "tag")->texts[1], "b");
+    assert_int_equal(parse("cache", "set", "k", NULL), 0);
+    assert_int_equal(cli_flag(&cli, "tag")->times, 0);
+    char *many[2 + FLAG_TIMES + 1] = { (char *)"k" };
+    for (int i = 0; i <= FLAG_TIMES; i++)
+        many[1 + i] = (char *)"--tag=x";
+    assert_int_equal(parse_arguments(&cli, 1 + FLAG_TIMES, many, &err), 0);
+    assert_int_equal(parse_arguments(&cli, 2 + FLAG_TIMES, many, &err), -1);
+    assert_non_null(strstr(err.text, "--tag may be given at most 16 times"));
+}
+
 static void what_is_wrong_is_told_in_a_sentence_that_names_it(void **state)
 {
     static const struct {
@@ -197,6 +214,7 @@ int main(void)
         cmocka_unit_test(a_number_that_is_not_given_has_its_fallback),
         cmocka_unit_test(behind_two_dashes_all_are_operands),
         cmocka_unit_test(a_rate_is_two_numbers),
+        cmocka_unit_test(a_flag_may_come_many_times_where_its_row_says_so),
         cmocka_unit_test(what_is_wrong_is_told_in_a_sentence_that_names_it),
         cmocka_unit_test(help_is_asked_for_by_any_verb),
         cmocka_unit_test(each_row_of_the_table_holds_together),
