@@ -167,16 +167,24 @@ void advice_judge(struct span info, const struct redisurl *url, advice_fn *tell,
     judge_access(&j);
 }
 
-int advice_ask(struct app *app, advice_fn *tell, void *ctx, struct err *err)
+static int ask(struct redis *r, const struct redisurl *url, advice_fn *tell, void *ctx, struct err *err)
 {
-    const struct reply *info;
+    const struct reply *info = redis_do(r, err, "INFO");
 
-    redis_use_db(app->redis, app->main_db);
-    info = redis_do(app->redis, err, "INFO");
     if (!info)
         return -1;
-    advice_judge(reply_text(info), &app->house->main_url, tell, ctx);
+    advice_judge(reply_text(info), url, tell, ctx);
     return 0;
+}
+
+int advice_ask(struct app *app, advice_fn *tell, void *ctx, struct err *err)
+{
+    return ask(app->redis, &app->house->main_url, tell, ctx, err);
+}
+
+int advice_ask_sessions(struct app *app, advice_fn *tell, void *ctx, struct err *err)
+{
+    return ask(app->session_redis, &app->house->session_url, tell, ctx, err);
 }
 
 /* --- the cache's server --- */

@@ -37,6 +37,52 @@ static void tell_advice(void *ctx, const struct advice *a)
          a->check, "%s", a->detail);
 }
 
+/* A server beside the main one: the worst that is to be said of it. */
+struct beside {
+    enum health_check check;
+    const char *name;
+    enum grade worst;
+    char *detail; /* NULL: nothing yet */
+    int64_t took_ms;
+};
+
+static void note_worst(void *ctx, const struct advice *a)
+{
+    struct beside *b = ctx;
+
+    if (b->detail && a->grade <= b->worst)
+        return;
+    free(b->detail);
+    b->worst = a->grade;
+    b->detail = a->grade == GRADE_OK ? xasprintf("a server of its own, answers within %lld ms", (long long)b->took_ms) : xstrdup(a->detail);
+}
+
+typedef int (*ask_fn)(struct app *app, advice_fn *tell, void *ctx, struct err *err);
+
+static void look_beside(const struct teller *t, struct app *app, struct redis *r, ask_fn ask, struct beside b, enum grade when_away)
+{
+    struct err err = ERR_INIT;
+    int64_t start_ms = clock_mono_ms();
+    bool answers = redis_do(r, &err, "PING") != NULL;
+
+    b.took_ms = clock_mono_ms() - start_ms + 1;
+    if (!answers || ask(app, note_worst, &b, &err) < 0) {
+        free(b.detail);
+        b.worst = when_away;
+        b.detail = xstrdup(err.text);
+    }
+    tell(t, (struct health_finding){ .check = b.check, .grade = b.worst }, b.name, "%s", b.detail);
+    free(b.detail);
+}
+
+static void look_at_others(const struct teller *t, struct app *app)
+{
+    if (app->session_redis != app->redis)
+        look_beside(t, app, app->session_redis, advice_ask_sessions, (struct beside){ .check = HEALTH_SESSIONS, .name = "sessions" }, GRADE_FAILED);
+    if (app->cache_redis != app->redis)
+        look_beside(t, app, app->cache_redis, advice_ask_cache, (struct beside){ .check = HEALTH_CACHE, .name = "cache" }, GRADE_WARNING);
+}
+
 int health_redis(struct app *app, health_fn fn, void *ctx, struct err *err)
 {
     struct teller t = { fn, ctx };
@@ -47,7 +93,10 @@ int health_redis(struct app *app, health_fn fn, void *ctx, struct err *err)
         return -1;
     took_ms = clock_mono_ms() - start_ms + 1;
     tell(&t, (struct health_finding){ HEALTH_REDIS, GRADE_OK, .number = { took_ms } }, "redis", "answers within %lld ms", (long long)took_ms);
-    return advice_ask(app, tell_advice, &t, err);
+    if (advice_ask(app, tell_advice, &t, err) < 0)
+        return -1;
+    look_at_others(&t, app);
+    return 0;
 }
 
 /* --- the work --- */

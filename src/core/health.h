@@ -9,7 +9,9 @@
 enum health_check {
     HEALTH_REDIS,       /* number[0]: answered within so many ms */
     HEALTH_ADVICE,      /* and the following: what advice.h knows, in its order, with its figures */
-    HEALTH_WORKERS = HEALTH_ADVICE + ADVICE_KINDS, /* number[0]: alive. Failed: none */
+    HEALTH_SESSIONS = HEALTH_ADVICE + ADVICE_KINDS, /* the server of sessions, where it is another; failed: it is away or unfit */
+    HEALTH_CACHE,       /* the cache's likewise; a warning, for all else goes on without it */
+    HEALTH_WORKERS, /* number[0]: alive. Failed: none */
     HEALTH_BOT,         /* subject: the address of a bot that fails, so that jobs wait for it. A warning */
     HEALTH_QUEUE,       /* subject: queue; number: waiting, delayed, active, oldest in s. Warning: that one waits long */
     HEALTH_FAILED_JOBS, /* subject: queue; number[0]. A warning, when there are any; so are the two below */
@@ -26,7 +28,7 @@ struct health_finding {
 };
 typedef void (*health_fn)(void *ctx, const struct health_finding *finding);
 
-/* The server: 0, or -1: it does not answer. Two round trips. */
+/* The servers: 0, or -1: the main one does not answer. Two round trips; two more for each of the others that is one of its own. */
 int health_redis(struct app *app, health_fn fn, void *ctx, struct err *err);
 /* Workers, queues, services. 0 or -1. One round trip. */
 int health_work(struct app *app, const struct overview *o, health_fn fn, void *ctx, struct err *err);

@@ -41,6 +41,8 @@ static const struct {
     [HEALTH_ADVICE + ADVICE_MEMORY] = { "admin.check.memory", "admin.check.memory_ok", "admin.check.memory_bad", FIGURES_MIB },
     [HEALTH_ADVICE + ADVICE_PERSISTENCE] = { "admin.check.persistence", "admin.check.persistence_ok", "admin.check.persistence_bad", FIGURES_PLAIN },
     [HEALTH_ADVICE + ADVICE_ACCESS] = { "admin.check.access", "admin.check.access_ok", "admin.check.access_bad", FIGURES_PLAIN },
+    [HEALTH_SESSIONS] = { "admin.check.sessions", "admin.check.beside_ok", "admin.check.beside_bad", FIGURES_PLAIN },
+    [HEALTH_CACHE] = { "admin.check.cache", "admin.check.beside_ok", "admin.check.beside_bad", FIGURES_PLAIN },
     [HEALTH_WORKERS] = { "admin.check.workers", "admin.check.workers_ok", "admin.check.workers_bad", FIGURES_PLAIN },
     [HEALTH_BOT] = { "admin.check.bot", "admin.check.bot_bad", "admin.check.bot_bad", FIGURES_PLAIN },
     [HEALTH_QUEUE] = { "admin.check.queue", "admin.check.queue_bad", "admin.check.queue_bad", FIGURES_QUEUE },

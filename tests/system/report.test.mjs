@@ -73,3 +73,24 @@ describe('/api/internal/stats', () => {
     assert.match(stdout, /^guards +\d+$/m);
   });
 });
+
+describe('Servers of their own for sessions and cache', () => {
+  let other, house;
+  before(async () => {
+    house = await start(); // whose Redis is the second server
+    other = await start({ env: { REDIS_SESSION_URL: `unix://${house.file('redis.sock')}?db=5`, REDIS_CACHE_URL: `unix://${house.file('redis.sock')}?db=6` } });
+  });
+  after(async () => {
+    await other?.stop();
+    await house?.stop();
+  });
+
+  test('are looked at as well; sessions that are away are a failure, a cache that is away a warning', async () => {
+    const checks = async () => Object.fromEntries(JSON.parse((await other.cli('--json', 'health')).stdout).checks.map(({ check, status }) => [check, status]));
+    const well = await checks();
+    assert.deepEqual([well.sessions, well.cache], ['ok', 'ok']);
+    await house.stop();
+    const away = await checks();
+    assert.deepEqual([away.redis, away.sessions, away.cache], ['ok', 'failed', 'warning']);
+  });
+});
