@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Bot } from '../lib/bot.mjs';
 import { CREDIT, OCR, enter, progressPath, resultPath } from '../lib/demo.mjs';
-import { command, editServices, freePort, program, start, waitFor } from '../lib/peygir.mjs';
+import { SOURCE, command, editServices, freePort, program, start, waitFor } from '../lib/peygir.mjs';
 
 const STRICT = 'strict';
 const OPEN = 'open';
@@ -339,8 +339,8 @@ describe('when keys change', () => {
 
 test('a worker without the secret does not start, and says which service needs it', async () => {
   const { code, stderr } = await program('peygir-worker', ['--set=REDIS_URL=unix:///nowhere/redis.sock'],
-    { PEYGIR_SERVICES_DIR: path.join(peygir.env.BUILD_DIR, '../../etc/services'), PEYGIR_JOBS_DIR: path.join(peygir.env.BUILD_DIR, '../../etc/jobs'),
-      PEYGIR_LOCALES_DIR: path.join(peygir.env.BUILD_DIR, '../../www/locales') });
+    { PEYGIR_SERVICES_DIR: path.join(SOURCE, 'etc/services'), PEYGIR_JOBS_DIR: path.join(SOURCE, 'etc/jobs'),
+      PEYGIR_LOCALES_DIR: path.join(SOURCE, 'www/locales') });
   assert.equal(code, 78, stderr);
   assert.match(stderr, /credit-score-rating seals its values.*PEYGIR_SECRET_FILE is not set/);
 });
