@@ -50,7 +50,7 @@ enum { VALUE, BESIDE, CLAIM, COUNTERS, KEYS };
 /* A script on an entry: its keys, and arguments of which the first is P:cache: and the numbers lie in `digits`. */
 struct call {
     struct key key[KEYS], base;
-    struct span keys[KEYS], args[8 + CACHE_TAGS_MAX];
+    struct span keys[KEYS], args[9 + CACHE_TAGS_MAX];
     char digits[2][NUMBER_SIZE];
     size_t arg_count;
 };
@@ -98,6 +98,16 @@ static const struct reply *answer(struct app *app, struct err *err)
     return &replies[count - 1];
 }
 
+/* Under what it is counted: what stands before the first _ or : of the key; nothing there: with the others. */
+static struct span prefix_of(struct span key)
+{
+    size_t len = 0;
+
+    while (len < key.len && key.s[len] != '_' && key.s[len] != ':')
+        len++;
+    return len > 0 ? (struct span){ key.s, len } : SPAN("*");
+}
+
 static struct span text_of(const char *s)
 {
     return s ? span_of(s) : SPAN("");
@@ -105,26 +115,38 @@ static struct span text_of(const char *s)
 
 /* --- reading --- */
 
+static void queue_value(struct app *app, struct span key)
+{
+    const struct key value = key_cache(app->house, "", key);
+    const struct span words[] = { SPAN("GET"), key_span(&value) };
+
+    redis_use_db(app->cache_redis, app->cache_db);
+    redis_queue(app->cache_redis, ARRAY_LEN(words), words);
+}
+
 void cache_look_queue(struct app *app, struct span key, const struct cache_want *want)
 {
     static const char *const words[] = { [CACHE_CLAIM_NOT] = "", [CACHE_CLAIM_STALE] = "stale", [CACHE_CLAIM_ALWAYS] = "always" };
     static const struct cache_want nothing = { .claim = CACHE_CLAIM_NOT };
-    uint8_t random[8];
+    uint8_t random[8] = { 0 };
     char name[2 * sizeof random + 1];
     struct call c;
 
     want = want ? want : &nothing;
-    rnd_bytes(random, sizeof random);
+    if (want->claim != CACHE_CLAIM_NOT)
+        rnd_bytes(random, sizeof random);
     rnd_hex(random, sizeof random, name);
     call_begin(&c, app, key);
-    call_add(&c, want->uncounted ? SPAN("") : SPAN("1"));
+    call_add(&c, want->uncounted ? SPAN("") : prefix_of(key));
     call_add(&c, span_of(words[want->claim]));
     call_add(&c, span_of(name));
     call_add(&c, span_number(c.digits[0], want->claim_ms));
     call_add_tags(&c, want->tags);
     call_queue(&c, app, &script_cache_look, KEYS);
+    queue_value(app, key);
 }
 
+/* The value is read behind the script: what is put between the two is newer than what the script saw, and no worse. */
 int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache_entry *out, struct err *err)
 {
     enum { FOUND, AGE, FRESH, ENDS, ETAG, MODIFIED, TYPE, MINE, HELD, LASTS, FAILED, ITEMS };
@@ -135,7 +157,6 @@ int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache
         return -1;
     if (replies[0].count != ITEMS)
         return err_set(err, ERR_FAILED, "cache_look.lua gave an answer that is not known here");
-    out->value = reply_text(&item[FOUND]);
     out->age_ms = item[AGE].integer;
     out->fresh_ms = item[FRESH].integer;
     out->ends_ms = item[ENDS].integer;
@@ -146,34 +167,68 @@ int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache
     out->held = reply_text(&item[HELD]);
     out->wait_ms = item[LASTS].integer;
     out->failed = reply_text(&item[FAILED]);
+    if (item[FOUND].integer == 0 || replies[0].late)
+        return 0;
+    if (redis_reply_ok(&replies[1], err) < 0)
+        return -1;
+    out->value = reply_text(&replies[1]);
     return out->value.s != NULL;
 }
 
-int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err)
-{
-    const struct reply *reply;
-
-    *out = (struct cache_entry){ .age_ms = 0 };
-    cache_look_queue(app, key, want);
-    reply = answer(app, err);
-    return reply ? cache_look_take(reply, out, err) : -1;
-}
-
-int cache_look_many(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err)
+static int look_at(struct app *app, const struct span keys[], size_t count, const struct cache_want *want, struct cache_entry out[], bool *late,
+                   struct err *err)
 {
     const struct reply *replies;
     size_t got;
 
-    if (count == 0)
-        return 0;
     for (size_t i = 0; i < count; i++)
-        cache_look_queue(app, keys[i], NULL);
+        cache_look_queue(app, keys[i], want);
     if (redis_exchange(app->cache_redis, &replies, &got, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        if (cache_look_take(&replies[got - count + i], &out[i], err) < 0)
+    replies += got - count * CACHE_LOOK_REPLIES;
+    for (size_t i = 0; i < count; i++) {
+        if (cache_look_take(replies + i * CACHE_LOOK_REPLIES, &out[i], err) < 0)
             return -1;
+        *late |= replies[i * CACHE_LOOK_REPLIES].late;
+    }
     return 0;
+}
+
+/* Where the script had to be loaded it was too late for the values; what was claimed stays claimed. */
+static int look_again(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err)
+{
+    const struct cache_want again = { .uncounted = true };
+    char claim[CACHE_CLAIM_SIZE];
+    bool late = false;
+
+    memcpy(claim, out[0].claim, sizeof claim);
+    if (look_at(app, keys, count, &again, out, &late, err) < 0)
+        return -1;
+    memcpy(out[0].claim, claim, sizeof claim);
+    if (*claim)
+        out[0].held = SPAN("");
+    return 0;
+}
+
+int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err)
+{
+    bool late = false;
+
+    *out = (struct cache_entry){ .age_ms = 0 };
+    if (look_at(app, &key, 1, want, out, &late, err) < 0 || (late && look_again(app, &key, 1, out, err) < 0))
+        return -1;
+    return out->value.s != NULL;
+}
+
+int cache_look_many(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err)
+{
+    bool late = false;
+
+    if (count == 0)
+        return 0;
+    if (look_at(app, keys, count, NULL, out, &late, err) < 0)
+        return -1;
+    return late ? look_again(app, keys, count, out, err) : 0;
 }
 
 /* --- writing --- */
@@ -206,6 +261,7 @@ static void queue_put(struct app *app, struct span key, const struct cache_new *
     call_begin(&c, app, key);
     call_add_life(&c, n);
     call_add(&c, n->type);
+    call_add(&c, prefix_of(key));
     call_add(&c, n->value);
     call_add_tags(&c, n->tags);
     call_queue(&c, app, &script_cache_put, KEYS);

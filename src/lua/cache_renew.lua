@@ -10,8 +10,8 @@ local base = ARGV[1]
 
 local held = call('GET', KEYS[3])
 if ARGV[2] ~= '' and held ~= ARGV[2] then return -1 end
-local value, beside = read_entry(KEYS[1], KEYS[2])
-if not value then return 0 end
+local found, beside = read_entry(KEYS[1], KEYS[2])
+if not found then return 0 end
 local ends = digits(now + ARGV[4])
 call('HSET', KEYS[2], 'at', digits(now), 'fresh', digits(now + ARGV[3]))
 if ARGV[5] ~= '' then call('HSET', KEYS[2], 'etag', ARGV[5]) end

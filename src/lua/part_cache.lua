@@ -6,12 +6,14 @@ local now_us = time[1] * 1000000 + time[2]
 local now = math.floor(now_us / 1000)
 local function digits(n) return string.format('%.0f', n) end
 
--- Counted by what stands before the first _ or : of a key, up to MOST of them; the others together. Not worth a line of the append-only file.
-local function count(stats, value_key, what)
-  local field = string.match(value_key, '^[^_:]*', #base + 1) .. ':' .. what
+-- Up to MOST are counted by prefix, the others together. Not worth a line of the append-only file.
+local function count(stats, prefix, what)
+  local field = prefix .. ':' .. what
   redis.set_repl(redis.REPL_NONE)
-  if call('HEXISTS', stats, field) == 0 and call('HLEN', stats) >= MOST then field = '*:' .. what end
-  call('HINCRBY', stats, field, 1)
+  if call('HINCRBY', stats, field, 1) == 1 and call('HLEN', stats) > MOST and string.byte(field) ~= 42 then -- a new one too many; 42: *
+    call('HDEL', stats, field)
+    call('HINCRBY', stats, '*:' .. what, 1)
+  end
   redis.set_repl(redis.REPL_ALL)
 end
 
@@ -27,18 +29,19 @@ local function stamp(name, keep)
   return found
 end
 
--- The value and what lies beside it, as a table; no value: there is none that is valid. Also: was a part of it evicted?
+-- Until when a valid value stays, in ms, or false; and what lies beside it, as a table. Also: was a part of it evicted? The value itself is not
+-- touched: it would be copied again and again on its way through a script.
 local function read_entry(value_key, beside_key)
-  local value, beside, list = call('GET', value_key), {}, call('HGETALL', beside_key)
+  local ends, beside, list = call('PTTL', value_key), {}, call('HGETALL', beside_key)
   for i = 1, #list, 2 do beside[list[i]] = list[i + 1] end
-  if not value or not beside.fresh then return false, beside, value ~= (beside.fresh or false) end
+  if ends == -2 or not beside.fresh then return false, beside, ends ~= -2 or beside.fresh ~= nil end
   for field, was in pairs(beside) do
     if string.sub(field, 1, 4) == 'tag:' then
       local is = call('GET', base .. field)
       if is ~= was then return false, beside, not is end
     end
   end
-  return value, beside, false
+  return ends, beside, false
 end
 
 -- The claim ends, and whoever waits for it wakes up. For the note of a failure nobody waits.

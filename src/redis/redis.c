@@ -349,8 +349,11 @@ static int care_for_scripts(struct redis *r, struct reply *replies, struct err *
         struct reply *reply = &replies[n++];
         if (!c->script || reply->type != REPLY_ERROR)
             continue;
-        if (reply_is_error(reply, "NOSCRIPT") && run_again(r, c, reply, err) < 0)
-            return -1;
+        if (reply_is_error(reply, "NOSCRIPT")) {
+            if (run_again(r, c, reply, err) < 0)
+                return -1;
+            reply->late = true;
+        }
         if (reply->type == REPLY_ERROR)
             name_script(r, c->script, reply);
     }

@@ -53,6 +53,7 @@ void redis_flush(struct redis *r);
 enum reply_type { REPLY_NIL, REPLY_INT, REPLY_STRING, REPLY_STATUS, REPLY_ERROR, REPLY_ARRAY };
 struct reply {
     enum reply_type type;
+    bool late;               /* of a script that had to be loaded: it ran behind all others of the exchange */
     int64_t integer;
     struct span text;        /* STRING, STATUS, ERROR; NUL-terminated as well */
     size_t count;            /* ARRAY */

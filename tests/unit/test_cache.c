@@ -266,6 +266,29 @@ static void many_are_put_and_found_in_one_round_trip_each(void **state)
     assert_int_equal(cache_put_many(&app, pairs, 0, &err), 0);
 }
 
+static void a_server_that_has_lost_its_scripts_gives_values_and_claims_all_the_same(void **state)
+{
+    const struct cache_want want = { .claim = CACHE_CLAIM_STALE, .claim_ms = CLAIM_MS };
+    const struct span keys[] = { SPAN("a"), SPAN("b") };
+    struct cache_entry found[2];
+
+    (void)state;
+    put_for_a_minute("a", "1", NULL);
+    put_for_a_minute("b", "2", NULL);
+    value_is("a", "1");
+    CACHE_RUN("SCRIPT", "FLUSH");
+    value_is("a", "1");
+    CACHE_RUN("SCRIPT", "FLUSH");
+    assert_int_equal(cache_look_many(&app, keys, 2, found, &err), 0);
+    assert_true(span_is(found[0].value, "1") && span_is(found[1].value, "2"));
+    make_stale("a");
+    CACHE_RUN("SCRIPT", "FLUSH");
+    assert_int_equal(cache_look(&app, SPAN("a"), &want, &found[0], &err), 1);
+    assert_true(*found[0].claim && found[0].held.len == 0);
+    assert_int_equal(put("a", "3", 60000, 0, NULL, found[0].claim), 1);
+    value_is("a", "3");
+}
+
 /* --- claims --- */
 
 static void of_all_who_look_one_gets_the_claim_in_the_same_round_trip(void **state)
@@ -496,6 +519,8 @@ static void hits_misses_and_sets_are_counted_by_prefix_without_a_round_trip(void
     counted("crypto:misses", "1");
     counted("alone:misses", "1");
     counted("crypto:evictions", "");
+    look("_x");
+    counted("*:misses", "1");
 }
 
 static void counters_have_a_bound(void **state)
@@ -776,11 +801,13 @@ static void what_others_wrote_under_its_keys_is_an_error_and_no_value(void **sta
     struct str out = STR_INIT;
 
     (void)state;
+    put_for_a_minute("a", "1", NULL);
+    CACHE_RUN("DEL", "peygir:cache:a");
     CACHE_RUN("RPUSH", "peygir:cache:a", "x");
     assert_int_equal(cache_look(&app, SPAN("a"), NULL, &entry, &err), -1);
     assert_int_equal(get_or_set(&app, "a", &(struct work){ .value = "1" }, &out, &err), 0);
     assert_string_equal(out.s, "1");
-    CACHE_RUN("DEL", "peygir:cache:a");
+    CACHE_RUN("DEL", "peygir:cache:a", "peygir:cache:fresh:a");
     CACHE_RUN("SET", "peygir:cache:a", "x");
     value_is("a", NULL);
     str_free(&out);
@@ -817,6 +844,7 @@ int main(void)
         TEST(the_new_value_takes_everything_of_the_old_with_it),
         TEST(a_value_may_have_a_megabyte_and_of_a_source_four),
         TEST(many_are_put_and_found_in_one_round_trip_each),
+        TEST(a_server_that_has_lost_its_scripts_gives_values_and_claims_all_the_same),
         TEST(of_all_who_look_one_gets_the_claim_in_the_same_round_trip),
         TEST(a_stale_value_is_served_to_the_one_who_makes_it_anew_and_to_the_others),
         TEST(whoever_is_late_does_not_overwrite_what_came_later),
