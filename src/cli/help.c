@@ -15,6 +15,7 @@ static void add_flag(struct str *out, const struct flag *flag, bool brackets)
     for (const char *p = flag->value; p && *p; p++)
         str_addc(out, flag->kind == FLAG_WORD && *p == ' ' ? '|' : *p);
     str_adds(out, brackets ? "]" : "");
+    str_adds(out, flag->many ? "..." : "");
 }
 
 void help_usage(FILE *out, const struct verb *verb)

@@ -157,7 +157,7 @@ int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache
         return -1;
     if (replies[0].count != ITEMS)
         return err_set(err, ERR_FAILED, "cache_look.lua gave an answer that is not known here");
-    out->age_ms = item[AGE].integer;
+    out->age_ms = item[AGE].integer > 0 ? item[AGE].integer : 0; /* Redis's clock may be set back */
     out->fresh_ms = item[FRESH].integer;
     out->ends_ms = item[ENDS].integer;
     out->etag = reply_text(&item[ETAG]);

@@ -25,9 +25,16 @@ static int await(struct app *app, const struct cache_entry *entry, int64_t left_
     return redis_reply_ok(&replies[count - 1], err);
 }
 
-/* 1: there is a value in *out, fresh, or stale while somebody makes it anew; 0: it is to be made by the caller, whose claim that is (a stale
- * value is in *out); -1: it cannot be had now. Who waits looks again whenever a claim is over. */
-static int find(struct app *app, struct span key, const struct cache_policy *p, struct str *out, char claim[CACHE_CLAIM_SIZE], struct err *err)
+enum find {
+    FIND_VALUE,   /* it is in *out, fresh, or stale while somebody makes it anew */
+    FIND_STALE,   /* a stale one is in *out, and the caller has the claim to make it anew */
+    FIND_NONE,    /* there is none, and the caller has the claim */
+    FIND_REFUSED, /* nor will there be: who made it has failed, or takes too long */
+    FIND_AWAY     /* the cache does not answer, or not well */
+};
+
+/* Who waits looks again whenever a claim is over. */
+static enum find find(struct app *app, struct span key, const struct cache_policy *p, struct str *out, char claim[CACHE_CLAIM_SIZE], struct err *err)
 {
     struct cache_want want = { .claim = CACHE_CLAIM_STALE, .claim_ms = p->claim_ms, .tags = p->tags };
     const int64_t until_ms = clock_mono_ms() + p->claim_ms;
@@ -37,18 +44,22 @@ static int find(struct app *app, struct span key, const struct cache_policy *p, 
         int64_t left_ms = until_ms - clock_mono_ms();
 
         if (cache_look(app, key, &want, &entry, err) < 0)
-            return -1;
+            return FIND_AWAY;
         str_add_span(out, entry.value);
         memcpy(claim, entry.claim, CACHE_CLAIM_SIZE);
-        if (*claim || entry.value.s)
-            return !*claim;
+        if (*claim)
+            return entry.value.s ? FIND_STALE : FIND_NONE;
+        if (entry.value.s)
+            return FIND_VALUE;
         if (entry.failed.len > 0)
-            return err_set(err, ERR_STATE, "%.*s could not be had a moment ago: %.*s", (int)key.len, key.s, (int)entry.failed.len, entry.failed.s);
-        if (left_ms <= 0)
-            return err_set(err, ERR_STATE, "%.*s is being made by somebody else, and is not ready after %lld ms", (int)key.len, key.s,
-                           (long long)p->claim_ms);
+            err_set(err, ERR_STATE, "%.*s could not be had a moment ago: %.*s", (int)key.len, key.s, (int)entry.failed.len, entry.failed.s);
+        else if (left_ms <= 0)
+            err_set(err, ERR_STATE, "%.*s is being made by somebody else, and is not ready after %lld ms", (int)key.len, key.s,
+                    (long long)p->claim_ms);
+        if (entry.failed.len > 0 || left_ms <= 0)
+            return FIND_REFUSED;
         if (await(app, &entry, left_ms, err) < 0)
-            return -1;
+            return FIND_AWAY;
         want.uncounted = true;
     }
 }
@@ -72,17 +83,14 @@ int cache_get_or_set(struct app *app, struct span key, const struct cache_policy
     char claim[CACHE_CLAIM_SIZE] = "";
     struct str value = STR_INIT;
     struct err why = ERR_INIT;
-    int found;
+    enum find found;
 
     str_reset(out);
+    str_reset(&value);
     found = find(app, key, p, out, claim, &why);
-    if (found > 0)
+    if (found == FIND_VALUE)
         return 1;
-    if (found < 0 && why.kind == ERR_STATE) {
-        *err = why;
-        return -1;
-    }
-    if (compute(arg, &value, &why) == 0) {
+    if (found != FIND_REFUSED && compute(arg, &value, &why) == 0) {
         if (*claim)
             keep(app, key, p, claim, &value);
         str_free(out);
@@ -92,7 +100,7 @@ int cache_get_or_set(struct app *app, struct span key, const struct cache_policy
     str_free(&value);
     if (*claim)
         cache_release(app, key, claim, span_of(why.text), CACHE_FAILED_MS, NULL);
-    if (out->len > 0)
+    if (found == FIND_STALE)
         return 1;
     if (err)
         *err = why;

@@ -10,7 +10,7 @@ local function digits(n) return string.format('%.0f', n) end
 local function count(stats, prefix, what)
   local field = prefix .. ':' .. what
   redis.set_repl(redis.REPL_NONE)
-  if call('HINCRBY', stats, field, 1) == 1 and call('HLEN', stats) > MOST and string.byte(field) ~= 42 then -- a new one too many; 42: *
+  if call('HINCRBY', stats, field, 1) == 1 and call('HLEN', stats) > MOST and prefix ~= '*' then
     call('HDEL', stats, field)
     call('HINCRBY', stats, '*:' .. what, 1)
   end

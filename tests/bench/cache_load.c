@@ -1,58 +1,20 @@
 /* cache_load.c: the cache as a program in C uses it, for measuring (cache.mjs).
  *
  *   cache-load REDIS_URL PREFIX misses THREADS WORK_MS   so many ask at once for a value that is not there and takes so long to compute
- *   cache-load REDIS_URL PREFIX hits COUNT BYTES         look at a value again and again
- *   cache-load REDIS_URL PREFIX floor COUNT BYTES        a bare GET of as many bytes, as often
+ *   cache-load REDIS_URL PREFIX hits BLOCKS BYTES        look at a value a hundred times, bare GETs of as many bytes a hundred times, and so on
  *
  * What came of it is one line of JSON. */
 #include "base/xmalloc.h"
 
-#include "base/daemon.h"
-#include "base/log.h"
+#define TOOL "cache-load"
 #include "core/cache.h"
-#include "core/options.h"
+#include "tests/bench/tool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
-enum { COMMAND_MS = 30000, TTL_MS = 3600000, CLAIM_MS = 60000 };
+enum { TTL_MS = 3600000, CLAIM_MS = 60000 };
 #define KEY SPAN("bench_value")
-
-static void nap_ms(long ms)
-{
-    struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
-
-    nanosleep(&time, NULL);
-}
-
-static double now_s(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void must(bool good, const struct err *err)
-{
-    if (good)
-        return;
-    fprintf(stderr, "cache-load: %s\n", err->text);
-    exit(EXIT_FAILURE);
-}
-
-static long number(const char *text)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-
-    if (end == text || *end || value < 0) {
-        fprintf(stderr, "cache-load: \"%s\" is no number\n", text);
-        exit(EXIT_USAGE);
-    }
-    return value;
-}
 
 /* --- all at once --- */
 
@@ -65,7 +27,7 @@ static int work(void *arg, struct str *value, struct err *err)
     (void)arg;
     (void)err;
     atomic_fetch_add(&computed, 1);
-    nap_ms(work_ms);
+    nap_us(work_ms * 1000);
     str_adds(value, "computed");
     return 0;
 }
@@ -119,45 +81,54 @@ static void misses(struct app *app, char **args)
 
 /* --- one after the other --- */
 
+enum { BLOCK = 100 };
+
+static double look_block(struct app *app)
+{
+    struct err err = ERR_INIT;
+    struct cache_entry entry;
+    double start = now_s();
+
+    for (int i = 0; i < BLOCK; i++)
+        must(cache_look(app, KEY, NULL, &entry, &err) == 1, &err);
+    return now_s() - start;
+}
+
+static double get_block(struct app *app)
+{
+    struct err err = ERR_INIT;
+    double start = now_s();
+
+    for (int i = 0; i < BLOCK; i++)
+        must(redis_do(app->cache_redis, &err, "GET bench:floor") != NULL, &err);
+    return now_s() - start;
+}
+
+/* In blocks that take turns, over one connection, so that whatever else happens on the machine happens to both. */
 static void hits(struct app *app, char **args)
 {
-    long count = number(args[0]);
+    long blocks = number(args[0]);
     size_t bytes = (size_t)number(args[1]);
     char *value = xcalloc(bytes + 1, 1);
     const struct cache_new n = { .value = { value, bytes }, .fresh_ms = TTL_MS };
     struct err err = ERR_INIT;
-    struct cache_entry entry;
-    double start;
+    double hit_s = 0, floor_s = 0;
 
-    must(cache_put(app, KEY, &n, &err) == 1 && cache_look(app, KEY, NULL, &entry, &err) == 1, &err);
-    start = now_s();
-    for (long i = 0; i < count; i++)
-        must(cache_look(app, KEY, NULL, &entry, &err) == 1, &err);
-    printf("{\"seconds\":%.6f}\n", now_s() - start);
-    free(value);
-}
-
-static void bare(struct app *app, char **args)
-{
-    long count = number(args[0]);
-    size_t bytes = (size_t)number(args[1]);
-    char *value = xcalloc(bytes + 1, 1);
-    struct err err = ERR_INIT;
-    double start;
-
-    redis_use_db(app->cache_redis, app->cache_db);
+    must(cache_put(app, KEY, &n, &err) == 1, &err);
     must(redis_do(app->cache_redis, &err, "SET bench:floor %b", value, bytes) != NULL, &err);
-    start = now_s();
-    for (long i = 0; i < count; i++)
-        must(redis_do(app->cache_redis, &err, "GET bench:floor") != NULL, &err);
-    printf("{\"seconds\":%.6f}\n", now_s() - start);
+    look_block(app);
+    for (long i = 0; i < blocks; i++) {
+        hit_s += look_block(app);
+        floor_s += get_block(app);
+    }
+    printf("{\"hit\":%.9f,\"floor\":%.9f}\n", hit_s / (double)blocks / BLOCK, floor_s / (double)blocks / BLOCK);
     free(value);
 }
 
 static const struct verb {
     const char *name;
     void (*run)(struct app *app, char **args);
-} verbs[] = { { "misses", misses }, { "hits", hits }, { "floor", bare } };
+} verbs[] = { { "misses", misses }, { "hits", hits } };
 
 static const struct verb *find_verb(int argc, char **argv)
 {
@@ -169,26 +140,14 @@ static const struct verb *find_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct err err = ERR_INIT;
-    struct settings settings;
-    struct house house;
-    struct app app;
     const struct verb *verb = find_verb(argc, argv);
 
     daemon_init();
-    log_setup("cache-load", LOG_ERROR, false);
+    log_setup(TOOL, LOG_ERROR, false);
     if (!verb) {
-        fputs("usage: cache-load REDIS_URL PREFIX misses|hits|floor NUMBER NUMBER\n", stderr);
+        fputs("usage: cache-load REDIS_URL PREFIX misses|hits NUMBER NUMBER\n", stderr);
         return EXIT_USAGE;
     }
-    settings_init(&settings, options_table, OPT_COUNT);
-    must(settings_assign(&settings, "REDIS_URL", argv[1], FROM_ARGUMENT, &err) == 0, &err);
-    must(settings_assign(&settings, "PEYGIR_PREFIX", argv[2], FROM_ARGUMENT, &err) == 0, &err);
-    must(house_open(&house, &settings, 0, "cache-load", COMMAND_MS, &err) == 0, &err);
-    app_open(&app, &house);
-    verb->run(&app, argv + 4);
-    app_close(&app);
-    house_close(&house);
-    settings_free(&settings);
+    run_on(argv[1], argv[2], verb->run, argv + 4);
     return 0;
 }

@@ -8,13 +8,11 @@
  * them is one line of JSON. */
 #include "base/xmalloc.h"
 
-#include "base/daemon.h"
-#include "base/log.h"
+#define TOOL "push-tell"
 #include "core/change.h"
-#include "core/options.h"
 #include "core/session.h"
+#include "tests/bench/tool.h"
 
-#include <time.h>
 #include <unistd.h>
 
 enum { COMMAND_MS = 5000, KEY_BYTES = 32 };
@@ -28,26 +26,6 @@ static int64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
-}
-
-static void must(bool good, const struct err *err)
-{
-    if (good)
-        return;
-    fprintf(stderr, "push-tell: %s\n", err->text);
-    exit(EXIT_FAILURE);
-}
-
-static long number(const char *text)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-
-    if (end == text || *end || value < 1) {
-        fprintf(stderr, "push-tell: \"%s\" is no number above 0\n", text);
-        exit(EXIT_USAGE);
-    }
-    return value;
 }
 
 /* --- changing --- */
@@ -100,7 +78,7 @@ static struct list read_list(const char *file)
 static void change(struct app *app, char **args)
 {
     struct list list = read_list(args[0]);
-    long rate = number(args[1]), count = number(args[2]);
+    long rate = number_from(args[1], 1), count = number_from(args[2], 1);
     struct err err = ERR_INIT;
 
     must(redis_do(app->redis, &err, "PING") != NULL, &err);
@@ -135,7 +113,7 @@ static void make_one(struct app *app, const struct service *service, long n)
 static void make(struct app *app, char **args)
 {
     const struct service *service = services_find(app->house->services, SPAN(SERVICE));
-    long count = number(args[0]);
+    long count = number_from(args[0], 1);
 
     must(service != NULL, &(struct err){ .text = "there is no service " SERVICE });
     for (long i = 0; i < count; i++)
@@ -165,14 +143,14 @@ int main(int argc, char **argv)
     const struct verb *verb = find_verb(argc, argv);
 
     daemon_init();
-    log_setup("push-tell", LOG_ERROR, false);
+    log_setup(TOOL, LOG_ERROR, false);
     if (!verb) {
         fputs("usage: push-tell make|change ...\n", stderr);
         return EXIT_USAGE;
     }
     settings_init(&settings, options_table, OPT_COUNT);
     must(settings_load_environment(&settings, environ, &err) == 0, &err);
-    must(house_open(&house, &settings, HOUSE_SERVICES | HOUSE_SECRET, "push-tell", COMMAND_MS, &err) == 0, &err);
+    must(house_open(&house, &settings, HOUSE_SERVICES | HOUSE_SECRET, TOOL, COMMAND_MS, &err) == 0, &err);
     app_open(&app, &house);
     verb->run(&app, argv + 2);
     app_close(&app);

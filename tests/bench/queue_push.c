@@ -10,50 +10,12 @@
  * What came of it is one line of JSON. */
 #include "base/xmalloc.h"
 
+#define TOOL "queue-push"
 #include "base/clock.h"
-#include "base/daemon.h"
-#include "base/log.h"
 #include "core/job_admin.h"
-#include "core/options.h"
+#include "tests/bench/tool.h"
 
-#include <time.h>
-
-enum { COMMAND_MS = 5000, LOOK_US = 2000, AGAIN_US = 20000, ID_BYTES = 16, QUEUES_MAX = 8, DELAY_MAX_MS = 3000 };
-
-static void nap(long us)
-{
-    struct timespec time = { us / 1000000, us % 1000000 * 1000 };
-
-    nanosleep(&time, NULL);
-}
-
-static double now_s(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void must(bool good, const struct err *err)
-{
-    if (good)
-        return;
-    fprintf(stderr, "queue-push: %s\n", err->text);
-    exit(EXIT_FAILURE);
-}
-
-static long number(const char *text)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-
-    if (end == text || *end || value < 0) {
-        fprintf(stderr, "queue-push: \"%s\" is no number\n", text);
-        exit(EXIT_USAGE);
-    }
-    return value;
-}
+enum { LOOK_US = 2000, AGAIN_US = 20000, ID_BYTES = 16, QUEUES_MAX = 8, DELAY_MAX_MS = 3000 };
 
 /* --- jobs with ids of their own --- */
 
@@ -147,7 +109,7 @@ static void carry(struct app *app, char **args)
     start = now_s();
     must(job_resume(app, NULL, &err) >= 0, &err);
     while (completed(app) < until)
-        nap(LOOK_US);
+        nap_us(LOOK_US);
     printf("{\"seconds\":%.6f}\n", now_s() - start);
     batch_free(&b);
 }
@@ -243,7 +205,7 @@ static long push_numbered_each(struct app *app, const struct numbered *all, size
     for (size_t i = 0; i < count;)
         if (job_push(app, &all[i].job, NULL, &err) < 0) {
             failures++;
-            nap(AGAIN_US);
+            nap_us(AGAIN_US);
         } else {
             i++;
         }
@@ -259,7 +221,7 @@ static long push_numbered_many(struct app *app, const struct numbered *all, size
     for (size_t i = 0; i < count; i++)
         jobs[i] = all[i].job;
     for (; job_push_many(app, jobs, count, &err) < 0; failures++)
-        nap(AGAIN_US);
+        nap_us(AGAIN_US);
     free(jobs);
     return failures;
 }
@@ -296,26 +258,14 @@ static const struct verb *find_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct err err = ERR_INIT;
-    struct settings settings;
-    struct house house;
-    struct app app;
     const struct verb *verb = find_verb(argc, argv);
 
     daemon_init();
-    log_setup("queue-push", LOG_ERROR, false);
+    log_setup(TOOL, LOG_ERROR, false);
     if (!verb) {
         fputs("usage: queue-push REDIS_URL PREFIX one|many|carry|take|numbered ...\n", stderr);
         return EXIT_USAGE;
     }
-    settings_init(&settings, options_table, OPT_COUNT);
-    must(settings_assign(&settings, "REDIS_URL", argv[1], FROM_ARGUMENT, &err) == 0, &err);
-    must(settings_assign(&settings, "PEYGIR_PREFIX", argv[2], FROM_ARGUMENT, &err) == 0, &err);
-    must(house_open(&house, &settings, 0, "queue-push", COMMAND_MS, &err) == 0, &err);
-    app_open(&app, &house);
-    verb->run(&app, argv + 4);
-    app_close(&app);
-    house_close(&house);
-    settings_free(&settings);
+    run_on(argv[1], argv[2], verb->run, argv + 4);
     return 0;
 }
