@@ -86,10 +86,10 @@ int cache_get_or_set(struct app *app, struct span key, const struct cache_policy
     enum find found;
 
     str_reset(out);
-    str_reset(&value);
     found = find(app, key, p, out, claim, &why);
     if (found == FIND_VALUE)
         return 1;
+    str_reset(&value);
     if (found != FIND_REFUSED && compute(arg, &value, &why) == 0) {
         if (*claim)
             keep(app, key, p, claim, &value);

@@ -144,6 +144,10 @@ static void a_stale_value_is_served_while_one_computes(void **state)
     make_stale("a");
     assert_int_equal(get_or_set(&other, "a", &(struct work){ .error = "broken" }, &out, &err), 1);
     assert_string_equal(out.s, "new");
+    put_for_a_minute("empty", "", NULL);
+    make_stale("empty");
+    assert_int_equal(get_or_set(&other, "empty", &(struct work){ .error = "broken" }, &out, &err), 1);
+    assert_string_equal(out.s, "");
     str_free(&out);
 }
 
