@@ -68,7 +68,7 @@ struct cache_want {
 /* Look at an entry, and claim it where the caller wants that (NULL: no) and nobody else has. 1: there is a value, fresh or stale; 0: there is
  * none; -1. One round trip. */
 int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err);
-/* Several in one round trip; each `found` is what cache_look would say. 0 or -1. */
+/* Several in one round trip: out[i].value is absent where there is none. 0 or -1. */
 int cache_look_many(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err);
 /* The same in the caller's exchange on app->cache_redis: queue, exchange, take. Now and then (when Redis has lost its scripts) a value that is there is
  * not told: none, not claimed and not held. */
@@ -101,8 +101,8 @@ int cache_put_many(struct app *app, const struct cache_pair pairs[], size_t coun
  * looked at, and an etag or modified that is empty stays what it was. 1: done, the claim has ended; 0: the value is gone meanwhile and must be made, the claim goes on;
  * -1: ERR_STALE (the claim is over), ERR_AWAY. One round trip. */
 int cache_renew(struct app *app, struct span key, const struct cache_new *n, struct err *err);
-/* It could not be made: whatever was there stays. For hold_ms nobody tries again and all are told `note` (clipped; 0: the next may at
- * once). 1; 0: the claim is over; -1. One round trip. */
+/* It could not be made, or not be kept: whatever was there stays. For hold_ms nobody is given the claim and all are told `note` (clipped; may be
+ * empty); 0: the next may at once. 1; 0: the claim is over; -1. One round trip. */
 int cache_release(struct app *app, struct span key, const char *claim, struct span note, int64_t hold_ms, struct err *err);
 
 /* --- computing once --- */

@@ -30,7 +30,7 @@ enum find {
     FIND_STALE,   /* a stale one is in *out, and the caller has the claim to make it anew */
     FIND_NONE,    /* there is none, and the caller has the claim */
     FIND_REFUSED, /* nor will there be: who made it has failed, or takes too long */
-    FIND_AWAY     /* the cache does not answer, or not well */
+    FIND_AWAY     /* the cache does not answer, or does not take the value: go on without it */
 };
 
 /* Who waits looks again whenever a claim is over. */
@@ -58,13 +58,15 @@ static enum find find(struct app *app, struct span key, const struct cache_polic
                     (long long)p->claim_ms);
         if (entry.failed.len > 0 || left_ms <= 0)
             return FIND_REFUSED;
+        if (entry.held.len == 0)
+            return FIND_AWAY;
         if (await(app, &entry, left_ms, err) < 0)
             return FIND_AWAY;
         want.uncounted = true;
     }
 }
 
-/* Whoever waits must not wait in vain; that the cache does not take the value concerns nobody else. */
+/* That the cache does not take the value concerns nobody else; but whoever waits is not to wait for one after the other. */
 static void keep(struct app *app, struct span key, const struct cache_policy *p, const char *claim, const struct str *value)
 {
     const struct cache_new n = { .value = { value->s, value->len }, .fresh_ms = p->fresh_ms, .stale_ms = p->stale_ms,
@@ -73,7 +75,7 @@ static void keep(struct app *app, struct span key, const struct cache_policy *p,
     int stored = cache_put(app, key, &n, &err);
 
     if (stored < 0)
-        cache_release(app, key, claim, SPAN(""), 0, NULL);
+        cache_release(app, key, claim, SPAN(""), CACHE_FAILED_MS, NULL);
     if (stored <= 0)
         log_debug("cache: %.*s was computed and not kept: %s", (int)key.len, key.s, stored < 0 ? err.text : "it was invalidated, or took too long");
 }

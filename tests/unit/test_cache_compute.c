@@ -198,6 +198,22 @@ static void a_full_cache_is_read_and_computed_past(void **state)
     str_free(&out);
 }
 
+static void where_the_cache_does_not_take_the_value_nobody_waits_for_it(void **state)
+{
+    struct str out = STR_INIT;
+    struct cache_entry mine;
+
+    (void)state;
+    mine = claim_for(&app, "a", CACHE_CLAIM_STALE, NULL);
+    assert_int_equal(cache_release(&app, SPAN("a"), mine.claim, SPAN(""), 60000, &err), 1);
+    atomic_store(&computed, 0);
+    assert_int_equal(get_or_set(&other, "a", &(struct work){ .value = "1" }, &out, &err), 0);
+    assert_int_equal(get_or_set(&other, "a", &(struct work){ .value = "2" }, &out, &err), 0);
+    assert_string_equal(out.s, "2");
+    assert_int_equal(atomic_load(&computed), 2);
+    str_free(&out);
+}
+
 static void what_others_wrote_under_its_keys_is_an_error_and_no_value(void **state)
 {
     struct cache_entry entry;
@@ -246,6 +262,7 @@ int main(void)
         TEST(when_whoever_computes_dies_another_does),
         TEST(nobody_waits_for_ever),
         TEST(a_full_cache_is_read_and_computed_past),
+        TEST(where_the_cache_does_not_take_the_value_nobody_waits_for_it),
         TEST(what_others_wrote_under_its_keys_is_an_error_and_no_value),
         TEST(a_cache_that_is_away_is_remembered_so_and_costs_no_waiting),
     };
