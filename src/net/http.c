@@ -94,6 +94,8 @@ static const char *reason_of(const struct http_call *call, CURLcode code)
         return "the answer is larger than allowed";
     if (call->header_bytes > HEADER_BYTES_MAX)
         return "the headers of the answer are larger than allowed";
+    if (code == CURLE_OUT_OF_MEMORY) /* so curl calls a line that is longer than it takes */
+        return "a line of the answer's head is longer than allowed";
     return *call->reason ? call->reason : curl_easy_strerror(code);
 }
 
@@ -272,6 +274,18 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
     return len;
 }
 
+/* Bytes that came, still packed: an answer without end may unpack to nothing. */
+static int on_progress(void *ctx, curl_off_t to_come, curl_off_t come, curl_off_t to_go, curl_off_t gone)
+{
+    struct http_call *call = ctx;
+
+    (void)to_come;
+    (void)to_go;
+    (void)gone;
+    call->too_large |= (uint64_t)come > call->max_body_bytes;
+    return call->too_large;
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
     struct http_call *call = ctx;
@@ -362,6 +376,9 @@ static void set_manners(struct http_call *call, const struct http_request *rq)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, call);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
 }

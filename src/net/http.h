@@ -17,7 +17,7 @@ enum http_outcome {
     HTTP_ANSWERED,  /* a whole response, whatever its status */
     HTTP_REFUSED,   /* no connection (refused, unknown host, connect time-out, TLS, bad URL): nothing was sent */
     HTTP_BROKEN,    /* reset, closed early or not HTTP after sending began: the other side may have acted */
-    HTTP_TOO_LARGE, /* the body went over max_body_bytes (decompressed); the rest was not read */
+    HTTP_TOO_LARGE, /* the body went over max_body_bytes, packed or unpacked; the rest was not read */
     HTTP_CANCELLED  /* by http_cancel() or http_free() */
 };
 

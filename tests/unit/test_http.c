@@ -133,6 +133,27 @@ static void say_gzip(int fd)
     send(fd, zeros, sizeof(zeros), MSG_NOSIGNAL);
 }
 
+/* A gzip stream of blocks with nothing in them. */
+static void say_packed_nothing(int fd)
+{
+    static const unsigned char head[] = { 0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03 }, block[] = { 0, 0, 0, 0xff, 0xff };
+    unsigned char blocks[1000 * sizeof(block)];
+
+    for (size_t i = 0; i < sizeof(blocks); i++)
+        blocks[i] = block[i % sizeof(block)];
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n");
+    send(fd, head, sizeof(head), MSG_NOSIGNAL);
+    while (send(fd, blocks, sizeof(blocks), MSG_NOSIGNAL) > 0)
+        ;
+}
+
+static void say_endless_line(int fd)
+{
+    say(fd, "HTTP/1.1 200 ");
+    while (send(fd, "still going on ", 15, MSG_NOSIGNAL) > 0)
+        ;
+}
+
 static void say_endless_headers(int fd)
 {
     say(fd, "HTTP/1.1 200 OK\r\n");
@@ -173,7 +194,8 @@ static const struct behaviour {
 } behaviours[] = {
     { "/hello", say_hello }, { "/empty", say_empty }, { "/redirect", say_redirect }, { "/nothing", say_nothing },
     { "/garbage", say_garbage }, { "/half", say_half }, { "/reset", say_reset }, { "/large", say_large },
-    { "/gzip", say_gzip }, { "/headers", say_endless_headers }, { "/hold", hold }, { "/keep", keep },
+    { "/gzip", say_gzip }, { "/headers", say_endless_headers },
+    { "/line", say_endless_line }, { "/nothing-packed", say_packed_nothing }, { "/hold", hold }, { "/keep", keep },
     { "/together", together },
 };
 
@@ -467,6 +489,14 @@ static void endless_headers_are_cut(void **state)
     assert_non_null(strstr(o.result.error, "the headers of the answer are larger than allowed"));
 }
 
+static void an_endless_line_is_cut(void **state)
+{
+    struct outcome o = posted(*state, "/line");
+
+    assert_int_equal(o.result.outcome, HTTP_BROKEN);
+    assert_non_null(strstr(o.result.error, "a line of the answer's head is longer than allowed"));
+}
+
 static void a_body_over_the_limit_is_too_large(void **state)
 {
     struct outcome o = posted(*state, "/large");
@@ -490,6 +520,14 @@ static void a_packed_body_is_measured_unpacked(void **state)
     run(p);
     assert_int_equal(o.result.outcome, HTTP_ANSWERED);
     assert_int_equal(o.result.body.len, 1000);
+}
+
+static void a_packed_body_without_end_is_cut_even_if_nothing_comes_out_of_it(void **state)
+{
+    struct outcome o = posted(*state, "/nothing-packed");
+
+    assert_int_equal(o.result.outcome, HTTP_TOO_LARGE);
+    assert_non_null(strstr(o.result.error, "the answer is larger than allowed"));
 }
 
 static void cancelling_closes_the_connection_and_tells_later(void **state)
@@ -622,8 +660,10 @@ int main(void)
         with_http(what_breaks_after_sending_is_broken_and_sent_once),
         with_http(a_post_is_never_sent_twice),
         with_http(endless_headers_are_cut),
+        with_http(an_endless_line_is_cut),
         with_http(a_body_over_the_limit_is_too_large),
         with_http(a_packed_body_is_measured_unpacked),
+        with_http(a_packed_body_without_end_is_cut_even_if_nothing_comes_out_of_it),
         with_http(cancelling_closes_the_connection_and_tells_later),
         with_http(a_call_may_be_cancelled_before_the_loop_runs),
         with_http(done_may_start_and_cancel_calls),
