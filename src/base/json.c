@@ -298,6 +298,42 @@ int json_parse(const char *text, size_t len, struct json_object **out, struct er
     return 0;
 }
 
+/* Checked text with each whole number that json-c cannot hold in quotes. */
+static void quote_large(struct str *out, const char *p, const char *end)
+{
+    while (p < end) {
+        const char *start = p;
+        bool whole = false, large = false;
+
+        if (*p == '"') {
+            for (p++; *p != '"'; p++)
+                p += *p == '\\';
+            p++;
+        } else if (*p == '-' || (*p >= '0' && *p <= '9')) {
+            p = jscan_number(p, end, &whole);
+            large = whole && !integer_fits(start, p);
+        } else {
+            p++;
+        }
+        str_adds(out, large ? "\"" : "");
+        str_add(out, start, (size_t)(p - start));
+        str_adds(out, large ? "\"" : "");
+    }
+}
+
+int json_parse_wide(const char *text, size_t len, struct json_object **out, struct err *err)
+{
+    struct str narrow = STR_INIT;
+    int rc;
+
+    if (json_check(text, len, err) < 0)
+        return -1;
+    quote_large(&narrow, text, text + len);
+    rc = json_parse(narrow.s, narrow.len, out, err);
+    str_free(&narrow);
+    return rc;
+}
+
 /* json-c hands bad UTF-8 through; mending it here keeps the promise that what we print is JSON. */
 void json_add(struct str *out, struct json_object *obj)
 {

@@ -19,6 +19,8 @@ int json_check(const char *text, size_t len, struct err *err);
 /* json_check, whole numbers within int64 or uint64, then json-c. 0 and *out (release with json_object_put; NULL for
  * the value null), or -1. */
 int json_parse(const char *text, size_t len, struct json_object **out, struct err *err);
+/* The same for what is only shown: a whole number outside that range becomes a string of its digits. */
+int json_parse_wide(const char *text, size_t len, struct json_object **out, struct err *err);
 /* Compact text of obj (no spaces, / not escaped) appended to out. */
 void json_add(struct str *out, struct json_object *obj);
 

@@ -79,8 +79,8 @@ static const struct {
     const char *must;
 } members[MEMBERS] = {
     [PROGRESS] = { "progress", is_percent, "It must be a whole number from 0 to 100." },
-    [STEP] = { "step", is_text, "It must be the id of a step, as text." },
-    [MESSAGE] = { "message", is_text, "It must be a text." },
+    [STEP] = { "step", is_text, "It must be the id of a step, as text of at most 4000 bytes." },
+    [MESSAGE] = { "message", is_text, "It must be a text of at most 4000 bytes." },
     [HANDLE] = { "hash", is_handle, "It must be a value of at most 1000 bytes, which is handed back as it is." },
     [EXPIRY] = { "expiry", is_expiry, "It must be a whole number of seconds from 1 to 86400." },
     [LENGTH] = { "length", is_length, "It must be a whole number from 1 to 32." },

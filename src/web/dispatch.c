@@ -90,14 +90,16 @@ static enum problem not_crowded(struct exchange *x)
 static enum problem decode_body(struct exchange *x)
 {
     struct span body = { x->body.s, x->body.len }, type = x->param[PARAM_CONTENT_TYPE];
-    int rc;
 
     if (body.len == 0 || demands(x, ROUTE_RAW))
         return PROBLEM_NONE;
     if (!form_is_type(type, is_api(x) ? "application/json" : "application/x-www-form-urlencoded"))
         return exchange_say(x, PROBLEM_MEDIA_TYPE, is_api(x) ? "json.media_type" : NULL);
-    rc = is_api(x) ? json_parse(body.s, body.len, &x->json, &x->err) : form_parse(&x->form, body, &x->err);
-    return rc < 0 ? PROBLEM_BAD_REQUEST : PROBLEM_NONE;
+    if (!is_api(x))
+        return form_parse(&x->form, body, &x->err) < 0 ? PROBLEM_BAD_REQUEST : PROBLEM_NONE;
+    if (json_parse(body.s, body.len, &x->json, &x->err) < 0)
+        return exchange_say_with(x, PROBLEM_BAD_REQUEST, "json.unreadable", "reason", x->err.text);
+    return PROBLEM_NONE;
 }
 
 static enum problem take_body(struct exchange *x)

@@ -85,7 +85,7 @@ struct exchange {
     enum problem problem;        /* what is wrong, for the error page or problem+json */
     const char *detail;          /* a catalogue key that says it better than the problem's own; NULL: none */
     const char *detail_param[3]; /* name, value, NULL: filled into it; or NULL first */
-    char detail_value[96];       /* backs the value */
+    char detail_value[160];      /* backs the value */
     struct str said;             /* finished words that say it better still; empty: none */
     struct err err;
     bool dropped;                /* the peer is gone: send nothing */

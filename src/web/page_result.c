@@ -8,6 +8,7 @@
 #include "web/route.h"
 
 #define NESTED_MAX 6
+#define ITEMS_MAX 1000 /* of a list; a bot may send half a million, and a page holds each several times */
 
 /* --- values in words --- */
 
@@ -128,8 +129,10 @@ static bool put_list(struct exchange *x, struct json_object *row, struct json_ob
         return false;
     page_flag(row, "is_list", true);
     items = page_list(row, "items");
-    for (size_t i = 0; i < json_object_array_length(value); i++)
+    for (size_t i = 0; i < json_object_array_length(value) && i < ITEMS_MAX; i++)
         page_text(page_item(items), "value", words_of(x, json_object_array_get_idx(value, i)));
+    if (json_object_array_length(value) > ITEMS_MAX)
+        page_text(page_item(items), "value", "…");
     return true;
 }
 
@@ -216,7 +219,7 @@ static void add_rows(struct exchange *x, struct json_object *data)
     struct str text = STR_INIT;
     bool opened = !completed || request_open(&x->seat->app, &x->request, DOC_RESULT, &text, NULL) == 0;
 
-    if (completed && opened && json_parse(text.s, text.len, &result, NULL) == 0 && result) {
+    if (completed && opened && json_parse_wide(text.s, text.len, &result, NULL) == 0 && result) {
         if (x->service->result_count)
             add_laid_out(x, rows, result);
         if (json_object_array_length(rows) == 0)

@@ -21,5 +21,8 @@ FUZZ(input)
     }
     json_object_put(object);
     json_object_put(again);
+    PROMISE((json_parse_wide(input.s, input.len, &object, &err) == 0) == good);
+    if (good)
+        json_object_put(object);
     str_free(&text);
 }

@@ -158,6 +158,23 @@ static void an_error_names_byte_and_line_but_not_the_text(void **state)
     assert_null(strstr(err.text, "secret"));
 }
 
+static void integers_beyond_64_bits_are_shown_as_texts(void **state)
+{
+    static const char text[] = "{\"a\":[18446744073709551615,-9223372036854775809,1e999,-0],\"b \\\" 99999999999999999999\":99999999999999999999}";
+    static const char *const bad[] = { "[99999999999999999999", "", "[01]" };
+    struct json_object *obj;
+    struct str out = STR_INIT;
+    (void)state;
+
+    assert_int_equal(json_parse_wide(text, sizeof(text) - 1, &obj, NULL), 0);
+    json_add(&out, obj);
+    assert_string_equal(out.s, "{\"a\":[18446744073709551615,\"-9223372036854775809\",1e999,0],\"b \\\" 99999999999999999999\":\"99999999999999999999\"}");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(json_parse_wide(bad[i], strlen(bad[i]), &obj, NULL), -1);
+    str_free(&out);
+    json_object_put(obj);
+}
+
 static void null_parses_to_no_object(void **state)
 {
     struct json_object *obj = (struct json_object *)&obj;
@@ -210,6 +227,7 @@ int main(void)
         cmocka_unit_test(a_text_cut_anywhere_is_refused),
         cmocka_unit_test(integers_beyond_64_bits_pass_the_check_but_are_not_parsed),
         cmocka_unit_test(an_error_names_byte_and_line_but_not_the_text),
+        cmocka_unit_test(integers_beyond_64_bits_are_shown_as_texts),
         cmocka_unit_test(null_parses_to_no_object),
         cmocka_unit_test(the_length_is_the_end_even_without_a_nul),
         cmocka_unit_test(objects_are_written_compactly_and_as_json),
