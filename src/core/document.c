@@ -39,6 +39,12 @@ struct span document_value(const struct document *doc, enum document_field field
     return value.s ? value : SPAN("null");
 }
 
+struct span document_sound(const struct document *doc, enum document_field field)
+{
+    struct span value = document_value(doc, field);
+    return json_check(value.s, value.len, NULL) == 0 ? value : SPAN("null");
+}
+
 static void add_values(struct str *out, const struct span values[], size_t count)
 {
     for (size_t i = 0; i < count; i++) {

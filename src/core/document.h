@@ -29,6 +29,8 @@ int64_t document_check(const struct document *doc);
 
 /* A raw value; `null` when it is absent. */
 struct span document_value(const struct document *doc, enum document_field field);
+/* The same, and `null` for what is no JSON. */
+struct span document_sound(const struct document *doc, enum document_field field);
 
 /* One member of otp_data as raw JSON ("expires_at", "length" ...); absent when there is none. */
 struct span document_otp(const struct document *doc, const char *name);

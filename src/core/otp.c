@@ -415,6 +415,16 @@ int otp_push_leg(struct app *app, struct span hash, struct err *err)
 
 /* --- what somebody wrote past the guard --- */
 
+/* The words of a bot that wrote past the guard, as long as those of others. False: it said nothing. */
+static bool read_words(struct span raw, struct str *out)
+{
+    if (!raw_string(raw, out) || out->len == 0)
+        return false;
+    out->len = utf8_clip(out->s, out->len, CHANGE_TEXT_MAX);
+    out->s[out->len] = '\0';
+    return true;
+}
+
 /* A bot that holds out for the code judged it: that is no new code, and it counts. */
 static bool adopt_verdict(struct change *c, const struct request *rq, const struct service *service)
 {
@@ -422,7 +432,7 @@ static bool adopt_verdict(struct change *c, const struct request *rq, const stru
     if (!judged || !raw_is(document_otp(&rq->doc, "reason"), "wrong"))
         return false;
     struct str said = STR_INIT;
-    bool told = raw_string(rq->doc.field[DOC_MESSAGE], &said) && said.len > 0;
+    bool told = read_words(rq->doc.field[DOC_MESSAGE], &said);
     struct refusal r = { service, told ? said.s : NULL, "messages.code_wrong", "messages.code_ask_new", "otp_tries", true };
     decide_refuse(NULL, rq, c, &r, NULL);
     str_free(&said);
@@ -439,7 +449,7 @@ void otp_adopt(struct change *c, const struct request *rq, const struct service 
     if (until_ms > rq->now_ms)
         expiry_s = (until_ms - rq->now_ms + 999) / 1000;
     struct str message = STR_INIT;
-    bool told = raw_string(document_otp(&rq->doc, "message"), &message) && message.len > 0;
+    bool told = read_words(document_otp(&rq->doc, "message"), &message);
     struct otp_ask ask = { .handle = document_otp(&rq->doc, "hash"),
                            .expiry_s = expiry_s > 0 && expiry_s <= 86400 ? expiry_s : 0,
                            .length = raw_int(document_otp(&rq->doc, "length"), 0),

@@ -1,10 +1,12 @@
 /* request_change.c: progress and the three ends, and what somebody wrote past the guard */
+#include "base/json.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "core/change.h"
 #include "core/otp.h"
 #include "core/seal.h"
 
-enum { MESSAGE_MAX = 500, MAIL_CANCELLED_MS = 60000, REOPENED_WATCH_MS = 15000 };
+enum { CODE_MAX = 64, MAIL_CANCELLED_MS = 60000, REOPENED_WATCH_MS = 15000 };
 
 /* --- progress --- */
 
@@ -15,8 +17,8 @@ struct progress {
 
 static void set_clipped(struct change *c, enum document_field field, const char *text)
 {
-    char clipped[MESSAGE_MAX + 1];
-    size_t len = utf8_clip(text, strlen(text), MESSAGE_MAX);
+    char clipped[CHANGE_TEXT_MAX + 1];
+    size_t len = utf8_clip(text, strlen(text), CHANGE_TEXT_MAX);
     memcpy(clipped, text, len);
     clipped[len] = '\0';
     change_text(c, field, clipped);
@@ -186,16 +188,27 @@ static void restore_final(struct change *c, struct span entry, struct span resul
     str_free(&text);
 }
 
-/* Within one run progress does not go back, whoever writes it. */
-static void keep_progress(const struct request *rq, struct change *c, struct span entry)
+/* The newest recorded progress. */
+static int64_t recorded_progress(struct span entry)
 {
     struct json_object *list = NULL;
-    if (entry.s && json_parse(entry.s, entry.len, &list, NULL) == 0 && json_object_is_type(list, json_type_array)) {
-        int64_t recorded = json_object_get_int64(json_object_array_get_idx(list, 4)), written = raw_int(rq->doc.field[DOC_PROGRESS], -1);
-        if (written < recorded || written > 100)
-            change_int(c, DOC_PROGRESS, recorded);
-    }
+    int64_t recorded = 0;
+    if (entry.s && json_parse(entry.s, entry.len, &list, NULL) == 0 && json_object_is_type(list, json_type_array))
+        recorded = json_object_get_int64(json_object_array_get_idx(list, 4));
     json_object_put(list);
+    return recorded >= 0 && recorded <= 100 ? recorded : 0;
+}
+
+/* A whole number from 0 to 100; within one run (`forward`) it does not go back, whoever writes it. */
+static void mend_progress(const struct request *rq, struct change *c, struct span entry, bool forward)
+{
+    struct span value = rq->doc.field[DOC_PROGRESS];
+    int64_t written = raw_int(value, -1), recorded = recorded_progress(entry);
+    bool whole = value.s && strspn(value.s, "0123456789") >= value.len;
+    if (written < 0 || written > 100 || (forward && written < recorded))
+        change_int(c, DOC_PROGRESS, recorded);
+    else if (!whole)
+        change_int(c, DOC_PROGRESS, written);
 }
 
 /* Read beforehand: a decide function makes no round trip. */
@@ -231,19 +244,70 @@ static void adopt_ids(const struct request *rq, struct change *c)
     change_text(c, DOC_HASH, rq->hash);
 }
 
+/* As long as what is reported in other ways: each revision puts it into the history. */
+static void clip_text(const struct request *rq, struct change *c, enum document_field field)
+{
+    struct str text = STR_INIT;
+    if (rq->doc.field[field].len > CHANGE_TEXT_MAX && raw_string(rq->doc.field[field], &text))
+        set_clipped(c, field, text.s);
+    str_free(&text);
+}
+
+/* Words and a code that people can be shown; whatever else the error holds stays as it is. */
+static void mend_error(const struct request *rq, struct change *c, enum document_field field)
+{
+    enum { CODE, MESSAGE, RETRYABLE, MEMBERS };
+    static const char *const names[MEMBERS] = { "code", "message", "retryable" };
+    struct span value[MEMBERS], error = rq->doc.field[field];
+    struct raw_member mended[MEMBERS] = { { names[CODE], { NULL, 0 } }, { names[MESSAGE], { NULL, 0 } }, { names[RETRYABLE], { NULL, 0 } } };
+    struct str text = STR_INIT, message = STR_INIT, whole = STR_INIT;
+    if (raw_get_many(error, names, value, MEMBERS) < 0)
+        return;
+    if (value[CODE].s && (value[CODE].s[0] != '"' || value[CODE].len > CODE_MAX + 2))
+        mended[CODE].value = SPAN("\"bot_error\"");
+    if (value[MESSAGE].s && value[MESSAGE].s[0] != '"')
+        mended[MESSAGE].value = SPAN("\"errors.failed\"");
+    else if (value[MESSAGE].len > CHANGE_TEXT_MAX + 2 && raw_string(value[MESSAGE], &text)) {
+        str_add_json(&message, text.s, utf8_clip(text.s, text.len, CHANGE_TEXT_MAX));
+        mended[MESSAGE].value = (struct span){ message.s, message.len };
+    }
+    if (value[RETRYABLE].s && !span_is(value[RETRYABLE], "true") && !span_is(value[RETRYABLE], "false"))
+        mended[RETRYABLE].value = SPAN("false");
+    if ((mended[CODE].value.s || mended[MESSAGE].value.s || mended[RETRYABLE].value.s) && raw_set(&whole, error, mended, MEMBERS) == 0)
+        change_json(c, field, (struct span){ whole.s, whole.len });
+    str_free(&text);
+    str_free(&message);
+    str_free(&whole);
+}
+
 /* What goes into the view as it stands must be the JSON that belongs there. */
 static void mend(const struct request *rq, struct change *c)
 {
     static const struct {
         enum document_field field;
         const char *first, *instead; /* how the value may begin */
-    } rows[] = { { DOC_SERVICE, "\"", "null" },          { DOC_STEP, "\"n", "null" },  { DOC_PROGRESS, "0123456789", "0" },
-                 { DOC_DURATION, "0123456789n", "null" }, { DOC_MESSAGE, "\"n", "null" }, { DOC_ERROR, "{n", "null" } };
+        void (*more)(const struct request *rq, struct change *c, enum document_field field);
+    } rows[] = { { DOC_SERVICE, "\"", "null", NULL },        { DOC_STEP, "\"n", "null", clip_text }, { DOC_DURATION, "0123456789n", "null", NULL },
+                 { DOC_MESSAGE, "\"n", "null", clip_text }, { DOC_ERROR, "{n", "null", mend_error } };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct span value = rq->doc.field[rows[i].field];
         if (value.len > 0 && (!strchr(rows[i].first, value.s[0]) || json_check(value.s, value.len, NULL) < 0))
             change_json(c, rows[i].field, span_of(rows[i].instead));
+        else if (value.len > 0 && rows[i].more)
+            rows[i].more(rq, c, rows[i].field);
     }
+}
+
+/* A result that nobody could read is as bad as such an answer. */
+static void refuse_unreadable(const struct request *rq, struct change *c)
+{
+    struct span result = rq->doc.field[DOC_RESULT];
+    if (!result.s || span_is(result, "null") || (result.s[0] == '{' && json_check(result.s, result.len, NULL) == 0))
+        return;
+    log_event(LOG_WARN, LOG_FIELDS("request", rq->hash), "a result that is no JSON object was written into Redis and is refused");
+    change_text(c, DOC_RESULT, NULL);
+    if (c->to == REQUEST_COMPLETED)
+        change_error(c, &(struct request_error){ "bot_invalid", "errors.bot_invalid", true });
 }
 
 static int decide_adopt(struct app *app, const struct request *rq, struct change *c, void *ctx, struct err *err)
@@ -262,9 +326,9 @@ static int decide_adopt(struct app *app, const struct request *rq, struct change
     }
     int to = adopted_status(rq);
     change_status(c, (enum request_status)to);
+    refuse_unreadable(rq, c);
     change_refuse_plain(app, rq, c);
-    if (rq->status == REQUEST_PROCESSING && to == REQUEST_PROCESSING)
-        keep_progress(rq, c, (struct span){ a->entry.s, a->entry.len });
+    mend_progress(rq, c, (struct span){ a->entry.s, a->entry.len }, rq->status == REQUEST_PROCESSING && to == REQUEST_PROCESSING);
     if (rq->status == REQUEST_PENDING && to != REQUEST_PENDING)
         change_guard_int(c, "started", rq->now_ms);
     if (to == REQUEST_OTP_REQUIRED && rq->status != REQUEST_OTP_REQUIRED)

@@ -10,6 +10,8 @@ void view_add_stored(struct str *out, const struct request *rq, const struct ser
 /* Append the whole view: the stored part, current_message in the locale's words, expires_at, estimated_remaining_time, queue_position,
  * redirect_url, otp.expires_in and otp.resend_in. No allocation beyond out's growth. */
 void view_add(struct str *out, const struct request *rq, const struct service *service, const struct locale *locale);
+/* Append {"hash":…,"service_slug":… without a closing brace. */
+void view_add_names(struct str *out, const struct request *rq);
 /* What is said about it now, as raw JSON string: why its queue stands still, that many are ahead of it, or what the document says. */
 struct span view_message(const struct request *rq);
 /* Seconds it will probably still take; -1: nobody knows, while its queue stands still. */

@@ -195,13 +195,12 @@ enum problem api_request_result(struct exchange *x)
     if (completed && request_open(&x->seat->app, &x->request, DOC_RESULT, &result, NULL) < 0)
         return exchange_say(x, PROBLEM_GONE, "json.result_unreadable");
     out = api_json(x, 200);
-    add_member(out, "{\"hash\":", document_value(doc, DOC_HASH));
-    add_member(out, ",\"service_slug\":", document_value(doc, DOC_SERVICE));
+    view_add_names(out, &x->request);
     if (completed)
         add_member(out, ",\"result\":", (struct span){ result.s, result.len });
     else
         add_member(out, ",\"error\":", error_in_words(x));
-    add_member(out, ",\"completed_at\":", document_value(doc, DOC_COMPLETED));
+    add_member(out, ",\"completed_at\":", document_sound(doc, DOC_COMPLETED));
     str_addc(out, '}');
     str_free(&result);
     return PROBLEM_NONE;

@@ -11,6 +11,7 @@ import Redis from 'ioredis';
 import { CODE, CREDIT, GOOD, OCR, WRONG_CODE, enter, resultPath } from '../lib/demo.mjs';
 import { SOURCE, command, editServices, freePort, start, tempDir, waitFor } from '../lib/peygir.mjs';
 import { isSealed } from '../lib/seal.mjs';
+import { WILD } from '../lib/wild.mjs';
 
 const FORM = { file_id: 'file-now', language: 'en' };
 const BIG = '12345678901234567890';
@@ -190,6 +191,20 @@ describe('reporting', () => {
     assert.ok(rising(entries.map(([n]) => n)));
     assert.equal((await visitor.view(hash)).progress, 50);
     end();
+  });
+
+  test('whatever a bot wrote by itself is told as far as it can be, as Peygir itself tells it', async () => {
+    for (const [what, write, expected] of WILD) {
+      const { visitor, hash, end } = await begun(), key = `local_request:${hash}`;
+      await peygir.redis.setex(key, 1800, write(JSON.parse(await peygir.redis.get(key))));
+      await updater.updateProgress(hash).catch(({ code }) => assert.equal(code, 'FINAL', what));
+      const document = await peygir.document(hash);
+      for (const [field, value] of Object.entries(expected)) assert.deepEqual(document[field], value, `${what}: ${field}`);
+      const { revision } = document;
+      assert.equal((await visitor.view(hash)).status, document.status);
+      if (document.result_data === null) assert.equal((await peygir.document(hash)).revision, revision, `${what}: nobody had to record it again`);
+      end();
+    }
   });
 
   test('a late writer is fenced', async () => {

@@ -1,7 +1,7 @@
 // code.js: the one-time code, as core/otp.c deals with it. The bot judges a code; what is counted stands in the guard.
 import { otpOf, time } from './document.js';
 import { refuse } from './errors.js';
-import { intOf, quote, stringOf, timeOf } from './json.js';
+import { clip, intOf, quote, stringOf, timeOf } from './json.js';
 
 const LENGTH_MAX = 32, EXPIRY_MAX_S = 86_400;
 
@@ -80,15 +80,18 @@ export const decideJudged = (reason, message) => (rq, c) => {
   return true;
 };
 
+// Of whoever wrote past the guard, as long as those of others; null: none.
+const wordsOf = (raw) => clip(stringOf(raw) ?? '') || null;
+
 /** Complete the otp_data that somebody wrote past the guard, and the guard with it. */
 export function adoptCode(rq, c) {
   const { hash, expires_at: expires, expiry, length, message, reason } = otpOf(rq.doc);
   const judged = rq.status === 'otp_verifying' || (rq.status === 'processing' && rq.guard.code > 0);
   if (judged && stringOf(reason) === 'wrong') {
-    refuseCode(rq, c, 'wrong', stringOf(rq.doc.current_message) || null);
+    refuseCode(rq, c, 'wrong', wordsOf(rq.doc.current_message));
     return;
   }
   const until = timeOf(expires);
   const seconds = until > rq.now ? Math.ceil((until - rq.now) / 1000) : intOf(expiry, 0);
-  startCode(rq, c, { handle: hash, expiry: seconds > 0 && seconds <= EXPIRY_MAX_S ? seconds : 0, length: intOf(length, 0), message: stringOf(message) || null });
+  startCode(rq, c, { handle: hash, expiry: seconds > 0 && seconds <= EXPIRY_MAX_S ? seconds : 0, length: intOf(length, 0), message: wordsOf(message) });
 }

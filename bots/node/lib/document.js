@@ -1,5 +1,5 @@
 // document.js: a request as it lies in Redis, and its states (core/document.c, core/view.c and the guard of core/change.c).
-import { intOf, pick, quote } from './json.js';
+import { intOf, isSound, pick, quote } from './json.js';
 import { siphash } from './siphash.js';
 
 const FIELDS = ['hash', 'service_slug', 'status', 'step', 'progress', 'current_message', 'estimated_duration', 'request_data', 'otp_data', 'result_data',
@@ -96,8 +96,10 @@ function viewError(doc) {
 /** The stored part of the view, for the request's channel. */
 export function viewOf(rq) {
   const { doc, status } = rq;
-  const members = ['hash', 'service_slug', 'status', 'step', 'progress', 'estimated_duration', 'revision', 'updated_at', 'current_message']
-    .map((name) => `"${name}":${doc[name] ?? 'null'}`);
+  const duration = intOf(doc.estimated_duration, -1), slug = doc.service_slug, stored = (name) => `"${name}":${doc[name] ?? 'null'}`;
+  // No history holds hash, service and duration, so that whoever writes past the guard can leave anything there unseen.
+  const members = [`"hash":${quote(rq.hash)}`, `"service_slug":${slug && isSound(slug) ? slug : 'null'}`,
+    ...['status', 'step', 'progress', 'revision', 'updated_at'].map(stored), `"estimated_duration":${duration >= 0 ? duration : 'null'}`, stored('current_message')];
   members.push(`"requires_otp":${status === 'otp_required'}`, `"is_completed":${status === 'completed'}`, `"is_failed":${status === 'failed'}`,
     `"is_cancelled":${status === 'cancelled'}`, `"error":${viewError(doc)}`, `"otp":${viewOtp(rq)}`);
   return `{${members.join(',')}}`;

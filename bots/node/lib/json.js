@@ -17,6 +17,34 @@ export function encode(value) {
   return json === undefined ? undefined : toBytes(json);
 }
 
+const LEVELS_MAX = 32, MEMBERS_MAX = 256;
+
+function isPlain(value, levels) {
+  if (typeof value === 'string') return !/[\0\p{Cs}]/u.test(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0 || (!Array.isArray(value) && Object.keys(value).length > MEMBERS_MAX)) return false;
+  return Object.entries(value).every(([name, part]) => isPlain(name, levels) && isPlain(part, levels - 1));
+}
+
+/** Whether Peygir takes it for JSON (json_check of base/json.c, but for names that stand twice). */
+export function isSound(raw) {
+  try {
+    return isPlain(JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(raw, 'latin1'))), LEVELS_MAX);
+  } catch {
+    return false;
+  }
+}
+
+export const TEXT_MAX = 500; // bytes of a message or step
+
+/** A text cut to so many bytes, not inside a character. */
+export function clip(text) {
+  const bytes = toBytes(text);
+  let end = Math.min(TEXT_MAX, bytes.length);
+  while (end < bytes.length && end > 0 && (bytes.charCodeAt(end) & 0xc0) === 0x80) end--;
+  return fromBytes(bytes.slice(0, end));
+}
+
 function skipSpace(text, at) {
   while (text[at] === ' ' || text[at] === '\n' || text[at] === '\t' || text[at] === '\r') at++;
   return at;

@@ -5,10 +5,10 @@ import { connect } from './connect.js';
 import { isHash, keysOf } from './document.js';
 import { Ear } from './ear.js';
 import { PeygirError, refuse } from './errors.js';
-import { encode, fromBytes, intOf, stringOf, toBytes } from './json.js';
+import { clip, encode, intOf, stringOf } from './json.js';
 import { waitForLetter } from './mailbox.js';
 
-const TEXT_MAX = 500, HANDLE_MAX = 1000, EXPIRY_MAX_S = 86_400, LENGTH_MAX = 32, RESULT_MAX = 1 << 20;
+const HANDLE_MAX = 1000, EXPIRY_MAX_S = 86_400, LENGTH_MAX = 32, RESULT_MAX = 1 << 20;
 const CODE = /^[A-Za-z0-9_-]{1,64}$/;
 
 // --- what is said, checked ---
@@ -25,14 +25,6 @@ function text(name, value) {
   if (absent(value)) return null;
   if (typeof value !== 'string') refuse('INVALID', `${name} is a text`);
   return value;
-}
-
-// Cut to so many bytes, not inside a character.
-function clip(value) {
-  const bytes = toBytes(value);
-  let end = Math.min(TEXT_MAX, bytes.length);
-  while (end < bytes.length && end > 0 && (bytes.charCodeAt(end) & 0xc0) === 0x80) end--;
-  return fromBytes(bytes.slice(0, end));
 }
 
 function object(name, value) {
