@@ -18,10 +18,15 @@ const quick = editServices({ [CREDIT]: (definition) => ({ ...definition, code: {
 class Child {
   constructor(program, args, env) {
     this.said = '';
-    this.process = spawn(program, args, { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.process = spawn(program, args, { env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     for (const stream of [this.process.stdout, this.process.stderr]) stream.on('data', (chunk) => (this.said += chunk));
     this.process.stdin.on('error', () => {});
     this.ended = new Promise((resolve) => this.process.once('close', (code) => resolve({ code, said: this.said })));
+  }
+
+  // With all that it has started.
+  end(signal) {
+    process.kill(-this.process.pid, signal);
   }
 
   // The first match in what it has said from `from` on.
@@ -34,21 +39,30 @@ const token = async (peygir) => (await peygir.cliJson('token', 'create', '--role
 const another = (code) => String((Number(code) + 1) % 100_000).padStart(5, '0');
 const result = async (visitor, hash) => (await visitor.json(`/api/local-requests/${hash}/result`)).result;
 
-describe('bot.py', () => {
+// How each is started, and what of it ends all its calls with it.
+const BOTS = {
+  'bot.py': { begin: (port, env) => new Child('python3', [path.join(EXAMPLES, 'bot.py')], { ...env, PORT: String(port) }), ready: /the bot answers at / },
+  'bot.sh': {
+    begin: (port, env) => new Child('socat', ['-d', '-d', `TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr,fork`, `EXEC:${path.join(EXAMPLES, 'bot.sh')}`], env),
+    ready: / listening on /,
+  },
+};
+
+describe('bots', { concurrency: 2 }, () => Object.entries(BOTS).forEach(([name, { begin, ready }]) => describe(name, { concurrency: 1 }, () => {
   let peygir, bot, startBot;
 
   before(async () => {
     const port = await freePort();
     peygir = await start({ services: quick, env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: `http://127.0.0.1:${port}`, WORKER_BACKOFF: '0' } });
-    const env = { TOKEN: await token(peygir), SITE: peygir.base, PORT: String(port) };
+    const env = { TOKEN: await token(peygir), SITE: peygir.base };
     startBot = async (PACE = '0') => {
-      bot = new Child('python3', [path.join(EXAMPLES, 'bot.py')], { ...env, PACE });
-      await bot.says(/the bot answers at /);
+      bot = begin(port, { ...env, PACE });
+      await bot.says(ready);
     };
     await startBot();
   });
   after(async () => {
-    bot?.process.kill('SIGINT');
+    bot?.end('SIGINT');
     await bot?.ended;
     await peygir?.stop();
   });
@@ -110,7 +124,7 @@ describe('bot.py', () => {
     const hash = await visitor.request(CREDIT, GOOD);
     const lost = await codeOf(hash);
     await peygir.status(hash, 'otp_required');
-    bot.process.kill('SIGKILL');
+    bot.end('SIGKILL');
     await bot.ended;
     await startBot();
     await enter(visitor, hash, lost);
@@ -131,9 +145,9 @@ describe('bot.py', () => {
   });
 
   test('keeps every promise that peygir bot check looks for', async () => {
-    bot.process.kill('SIGINT');
+    bot.end('SIGINT');
     await bot.ended;
-    await startBot('0.5'); // slow enough to be cancelled in the middle
+    await startBot('0.2'); // slow enough to be cancelled in the middle
     const scan = await peygir.cli('bot', 'check', OCR, '--data', JSON.stringify(SCAN), '--timeout', '10');
     assert.equal(scan.code, 0, scan.stdout + scan.stderr);
     const check = new Child(peygir.file('peygir'), ['bot', 'check', CREDIT, '--data', '-', '--code', '-', '--timeout', '10'], {});
@@ -147,7 +161,7 @@ describe('bot.py', () => {
     }
     assert.match(said, /held/);
   });
-});
+})));
 
 // What reports by itself while the test holds the call that it is about.
 describe('by hand', () => {
