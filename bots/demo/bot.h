@@ -15,7 +15,7 @@ struct call {
     const char *hash;         /* requestHash; "" when the call has none */
     redisContext *redis;      /* NULL: progress is not reported */
     bool known;               /* the request was there when the call began */
-    bool english;             /* the visitor's language, else Persian */
+    bool english;             /* the visitor's language (the header Accept-Language), else Persian */
     double pace;              /* 1; a slow one takes longer */
     int code_length;          /* digits of the code: 5 */
     int code_expiry_s;        /* the code lives that long: 120 */
@@ -47,7 +47,7 @@ int call_number(const struct call *c);
 
 /* --- report.c: how a bot reports in Redis: GET, change fields, SET with 1800 s, PUBLISH --- */
 
-/* Connect to REDIS_URL and learn the visitor's language. Without Redis the call goes on unreported. */
+/* Connect to REDIS_URL. Without Redis the call goes on unreported. */
 void report_open(struct call *c);
 void report_close(struct call *c);
 /* Change these fields of the request's document; takes `changes` over. Nothing happens when it is gone. */

@@ -171,8 +171,10 @@ static void serve(FCGX_Request *fcgi)
     static const char services_path[] = "/api/services/";
     const char *method = FCGX_GetParam("REQUEST_METHOD", fcgi->envp);
     const char *path = FCGX_GetParam("DOCUMENT_URI", fcgi->envp);
+    const char *language = FCGX_GetParam("HTTP_ACCEPT_LANGUAGE", fcgi->envp);
     struct call c = { .fcgi = fcgi, .pace = 1, .code_length = 5, .code_expiry_s = 120 };
 
+    c.english = language && strncmp(language, "en", 2) == 0;
     c.body = read_body(fcgi);
     c.hash = call_field(&c, "requestHash");
     if (!method || !path || strcmp(method, "POST") != 0)

@@ -134,12 +134,9 @@ void report_open(struct call *c)
 {
     const char *url = getenv("REDIS_URL");
     struct json_object *document;
-    const char *locale;
 
     c->redis = url && *c->hash ? connect_to(url) : NULL;
     document = load(c);
-    locale = json_object_get_string(json_object_object_get(document, "locale"));
-    c->english = locale && strcmp(locale, "en") == 0;
     c->known = document != NULL;
     json_object_put(document);
 }

@@ -31,8 +31,13 @@ class Over(Exception):
 # --- reporting ---
 
 class Call:
-    def __init__(self, data, run):
-        self.data, self.hash, self.run = data, data["requestHash"], run
+    def __init__(self, data, headers):
+        self.data, self.hash, self.run = data, data["requestHash"], headers["Peygir-Run"]
+        self.persian = (headers["Accept-Language"] or "").startswith("fa")
+
+    def say(self, persian, english):
+        """A sentence in the visitor's language."""
+        return persian if self.persian else english
 
     def ask(self, what, body=None, pauses=(0.5, 2, 5)):
         headers = {"Authorization": f"Bearer {TOKEN}", "Peygir-Run": self.run, "Content-Type": "application/json"}
@@ -75,7 +80,7 @@ def read_document(call):
         call.report("progress", step=step, progress=progress)
         work()
         if call.data["file_id"] == "missing":
-            return error("NOT_FOUND", "There is no such file.")
+            return error("NOT_FOUND", call.say("چنین فایلی پیدا نشد.", "There is no such file."))
     return success({"text": f"What stands in {call.data['file_id']}", "pages": 3, "confidence": 0.98})
 
 
@@ -117,21 +122,22 @@ SERVICES = {"document-ocr": read_document, "credit-score-rating": rate_credit}
 
 # --- being called ---
 
-def answer_call(path, data, run):
+def answer_call(path, data, headers):
     service, _, aside = path.removeprefix("/api/services/").partition("/")
     if service not in SERVICES:
         return error("UNKNOWN_SERVICE", "This bot does not know that service.")
     if aside:  # cancel and resend-otp: the call that is held hears of both in its mailbox
         return {"status": "success"}
-    call = Call(data, run)
+    call = Call(data, headers)
     try:
         return SERVICES[service](call)
     except Over:
         log(call, "over")
-        return error("OVER", "Nobody waits for this any more.")
+        return error("OVER", call.say("دیگر کسی منتظر این کار نیست.", "Nobody waits for this any more."))
     except Exception as problem:  # the kind alone: what it says may hold what the visitor entered
         log(call, f"broken: {type(problem).__name__}")
-        return error("BROKEN", "Something went wrong. Please try again later.", retryable=True)
+        words = call.say("مشکلی پیش آمد. لطفاً کمی بعد دوباره تلاش کنید.", "Something went wrong. Please try again later.")
+        return error("BROKEN", words, retryable=True)
 
 
 def read_call(body):
@@ -148,7 +154,7 @@ def read_call(body):
 class Bot(BaseHTTPRequestHandler):
     def do_POST(self):
         data = read_call(self.rfile.read(int(self.headers["Content-Length"] or 0)))
-        answer = answer_call(self.path, data, self.headers["Peygir-Run"]) if data else error("BAD_BODY", "This is no call of Peygir's.")
+        answer = answer_call(self.path, data, self.headers) if data else error("BAD_BODY", "This is no call of Peygir's.")
         body = json.dumps(answer).encode()
         try:
             self.send_response(200 if data else 400)

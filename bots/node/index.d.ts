@@ -99,6 +99,8 @@ export interface Call<Data = Record<string, any>> {
   readonly otpData?: any;
   readonly run: number | null;
   readonly job: string | null;
+  /** The visitor's language, such as 'fa' or 'en': messages are to be in it. */
+  readonly locale: string | null;
   /** Fires when the request is cancelled or goes on elsewhere, when the connection ends, and when the server stops. */
   readonly signal: AbortSignal;
   /** Bound to the run of the call. */

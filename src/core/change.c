@@ -213,7 +213,9 @@ void change_leg(struct change *c, const struct request *rq, const char *suffix, 
     if (call) { /* a call on the side may outlive its request (request_begin) */
         struct str payload = STR_INIT;
         str_adds(&payload, "{\"service\":");
-        str_add_span(&payload, document_value(&rq->doc, DOC_SERVICE));
+        str_add_span(&payload, document_sound(&rq->doc, DOC_SERVICE));
+        str_adds(&payload, ",\"locale\":");
+        str_add_span(&payload, document_sound(&rq->doc, DOC_LOCALE));
         str_addc(&payload, '}');
         service = keep_str(c, &payload);
     }

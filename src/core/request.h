@@ -149,9 +149,10 @@ enum request_begin {
     BEGIN_NOTHING    /* nothing to do for this leg (its code was lost or judged): end the job completed */
 };
 /* Take a request up under the run of `job`: pending becomes processing; a leg takes its code from the mailbox, once.
- * `body` gets the JSON to post. *status is the request's status now. 0 or -1. */
+ * `body` gets the JSON to post, `locale` the visitor's language ("" when none is known; letters, digits and - alone; NULL: not asked for).
+ * *status is the request's status now. 0 or -1. */
 int request_begin(struct app *app, const struct job *job, enum request_begin *what, enum request_status *status, struct str *slug, struct str *body,
-                  struct err *err);
+                  struct str *locale, struct err *err);
 /* Due requests (at most 100): pushes a missing job, ends an expired code. Number looked at, or -1. Any number of workers may call it. */
 int request_watch(struct app *app, const struct services *services, struct err *err);
 

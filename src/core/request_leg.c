@@ -2,11 +2,13 @@
 #include "core/change.h"
 #include "core/otp.h"
 
+enum { LOCALE_MAX = 35 }; /* RFC 5646 4.4.1 */
+
 struct begin {
     const struct job *job;
     enum request_begin what;
     enum request_status status;
-    struct str *slug, *body;
+    struct str *slug, *body, *locale;
     struct str code; /* the mail that the leg took: {"otp":"..."} */
     bool lost;       /* its code was handed out before, to a leg that died */
 };
@@ -58,6 +60,17 @@ static void end_unreadable(struct change *c, struct begin *b)
     b->status = REQUEST_FAILED;
 }
 
+/* A raw string that a header can hold: whoever writes into Redis may leave anything there. */
+static void set_locale(struct begin *b, struct span json)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+    if (!b->locale)
+        return;
+    str_reset(b->locale);
+    if (json.len > 2 && json.len <= LOCALE_MAX + 2 && json.s[0] == '"' && strspn(json.s + 1, plain) == json.len - 2)
+        str_add(b->locale, json.s + 1, json.len - 2);
+}
+
 static int take_up(struct app *app, const struct request *rq, struct change *c, struct begin *b, struct err *err)
 {
     const struct job *job = b->job;
@@ -65,6 +78,7 @@ static int take_up(struct app *app, const struct request *rq, struct change *c, 
     b->status = rq->status;
     str_reset(b->slug);
     str_add_span(b->slug, slug.s ? slug : SPAN(""));
+    set_locale(b, rq->doc.field[DOC_LOCALE]);
     str_reset(&b->code);
     b->lost = false;
     if (rq->guard.run > job->run && !job->call)
@@ -133,29 +147,31 @@ static int report_lost(struct app *app, struct span hash, struct begin *b, struc
 }
 
 /* A bot is told of a cancellation also when the request was deleted right afterwards. */
-static bool begin_farewell(const struct job *job, struct str *slug, struct str *body)
+static bool begin_farewell(struct begin *b)
 {
+    const struct job *job = b->job;
     if (!job->call || strcmp(job->call, "cancel") != 0 || !job->payload)
         return false;
-    str_reset(slug);
-    if (!raw_string(raw_get(span_of(job->payload), "service"), slug))
+    str_reset(b->slug);
+    if (!raw_string(raw_get(span_of(job->payload), "service"), b->slug))
         return false;
-    str_reset(body);
-    str_adds(body, "{\"requestHash\":");
-    str_add_json(body, job->request_hash, strlen(job->request_hash));
-    str_adds(body, ",\"otpData\":null}");
+    set_locale(b, raw_get(span_of(job->payload), "locale"));
+    str_reset(b->body);
+    str_adds(b->body, "{\"requestHash\":");
+    str_add_json(b->body, job->request_hash, strlen(job->request_hash));
+    str_adds(b->body, ",\"otpData\":null}");
     return true;
 }
 
 int request_begin(struct app *app, const struct job *job, enum request_begin *what, enum request_status *status, struct str *slug, struct str *body,
-                  struct err *err)
+                  struct str *locale, struct err *err)
 {
     struct span hash = span_of(job->request_hash);
-    struct begin b = { .job = job, .what = BEGIN_NOTHING, .slug = slug, .body = body, .code = STR_INIT };
+    struct begin b = { .job = job, .what = BEGIN_NOTHING, .slug = slug, .body = body, .locale = locale, .code = STR_INIT };
     struct err local = ERR_INIT;
     int result = change_make(app, hash, 0, decide_begin, &b, &local);
     if (result < 0 && local.kind == ERR_NOT_FOUND) {
-        b.what = begin_farewell(job, slug, body) ? BEGIN_CALL : BEGIN_GONE;
+        b.what = begin_farewell(&b) ? BEGIN_CALL : BEGIN_GONE;
         result = 0;
     } else if (result >= 0 && job->code > 0 && !job->call) {
         if (b.lost || (b.what == BEGIN_CALL && put_code(&b) < 0))

@@ -350,6 +350,7 @@ static void call(struct carry *c)
                                  .job_id = leg->job.id,
                                  .run = leg->run,
                                  .body = { leg->body.s, leg->body.len },
+                                 .locale = { leg->locale.s, leg->locale.len },
                                  .job = &leg->job,
                                  .type = leg->type,
                                  .progress = said };

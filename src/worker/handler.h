@@ -32,6 +32,7 @@ struct order {
     const char *job_id;
     int64_t run;
     struct span body;   /* JSON: what a bot or program is given */
+    struct span locale; /* the language of the visitor for whom it is done; empty: of nobody */
     const struct job *job;
     const struct job_type *type; /* NULL: a service's */
     /* How far it is; may be NULL, may be called any number of times before `done`. progress -1, message NULL: as it is. */

@@ -36,19 +36,23 @@ static void answered(void *ctx, const struct http_result *r)
 static void *start(const struct workshop *shop, const struct order *order, call_done done, void *ctx)
 {
     struct call *call = xmalloc(sizeof *call);
-    struct str url = STR_INIT, job = STR_INIT, run = STR_INIT;
+    struct str url = STR_INIT, job = STR_INIT, run = STR_INIT, language = STR_INIT;
     *call = (struct call){ .done = done, .ctx = ctx };
     str_adds(&url, shop->api_url);
     str_adds(&url, order->path);
     str_adds(&job, "Peygir-Job: "); /* ids come from any producer: escaped, so that none ends the header */
     str_add_url(&job, order->job_id, strlen(order->job_id));
     str_addf(&run, "Peygir-Run: %lld", (long long)order->run);
-    const char *headers[] = { "Content-Type: application/json", "Accept: application/json", job.s, run.s, NULL };
+    str_adds(&language, "Accept-Language: ");
+    str_add_span(&language, order->locale);
+    const char *headers[] = { "Content-Type: application/json", "Accept: application/json", job.s, run.s,
+                              order->locale.len > 0 ? language.s : NULL, NULL };
     call->http = http_post(shop->http, &(struct http_request){ .url = url.s, .headers = headers, .body = order->body },
                            answered, call);
     str_free(&url);
     str_free(&job);
     str_free(&run);
+    str_free(&language);
     return call;
 }
 

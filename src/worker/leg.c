@@ -18,6 +18,7 @@ void leg_clear(struct leg *leg)
     job_clear(&leg->job);
     str_free(&leg->path_text);
     str_free(&leg->body);
+    str_free(&leg->locale);
     str_free(&leg->answer);
     free(leg->detail);
     free(leg->error);
@@ -297,7 +298,7 @@ int leg_begin(struct app *app, struct leg *leg, struct err *err)
         result = look_at_repeat(app, leg, err);
     if (result <= 0)
         return result;
-    if (request_begin(app, &leg->job, &what, &status, &slug, &leg->body, err) < 0)
+    if (request_begin(app, &leg->job, &what, &status, &slug, &leg->body, &leg->locale, err) < 0)
         result = leg_refused(app, leg, err);
     else
         result = begun(app, leg, what, status, (struct span){ slug.s, slug.len }, err);

@@ -33,6 +33,7 @@ struct leg {
     const struct job_type *type;   /* NULL: a request's job, or no type is known */
     const char *path;              /* what to call, with body; belongs to path_text or to type */
     struct str path_text, body;
+    struct str locale;             /* the visitor's language; "": none is known */
     int64_t run;                   /* the run that the bot is told */
 
     bool barred;                   /* the bot is left alone for a while, and this waits; set by the carrier */

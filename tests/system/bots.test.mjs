@@ -73,6 +73,7 @@ describe('what a bot is told', () => {
     assert.match(call.headers['content-type'], /^application\/json/);
     assert.equal(call.headers['peygir-job'], hash);
     assert.equal(call.headers['peygir-run'], '1');
+    assert.equal(call.headers['accept-language'], 'en');
     assert.deepEqual(call.data, { file_id: call.data.file_id, language: 'fa', requestHash: hash });
   });
 
@@ -95,6 +96,7 @@ describe('what a bot is told', () => {
     assert.equal(second.data.mobile, GOOD.mobile);
     assert.equal(second.data.requestHash, hash);
     assert.ok(Number(second.headers['peygir-run']) > Number(first.headers['peygir-run']));
+    assert.deepEqual([first, second].map(({ headers }) => headers['accept-language']), ['en', 'en']);
     assert.notEqual(second.headers['peygir-job'], first.headers['peygir-job']);
   });
 
@@ -114,8 +116,8 @@ describe('what a bot is told', () => {
     }
   });
 
-  test('of a resend and of a cancellation, where the service names these calls', async () => {
-    const visitor = peygir.visitor();
+  test('of a resend and of a cancellation, where the service names these calls, and in which language', async () => {
+    const visitor = peygir.visitor({ language: 'fa' });
     const hash = await visitor.request(CREDIT, GOOD);
     await peygir.status(hash, 'otp_required');
     await waitFor(async () => (await visitor.view(hash)).otp.resend_in === 0);
@@ -125,8 +127,25 @@ describe('what a bot is told', () => {
     assert.equal((await visitor.act(hash, 'cancel')).status, 200);
     const cancel = await waitFor(() => bot.of(hash).find(({ path }) => path.endsWith('/cancel')));
     assert.equal(cancel.data.requestHash, hash);
+    assert.deepEqual(bot.of(hash).map(({ headers }) => headers['accept-language']), ['fa', 'fa', 'fa']);
     assert.equal((await peygir.document(hash)).status, 'cancelled');
   });
+});
+
+test('a bot is told of a cancellation, and in which language, also when the request is gone by then', async () => {
+  const visitor = peygir.visitor({ language: 'fa' });
+  let running;
+  const hash = await ask(visitor, (call) => (running = call));
+  await waitFor(() => running);
+  const pid = peygir.kill('worker', 'SIGSTOP');
+  try {
+    assert.equal((await visitor.act(hash, 'cancel')).status, 200);
+    await peygir.redis.del(`local_request:${hash}`, `{local_request:${hash}}:guard`, `{local_request:${hash}}:events`);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const cancel = await waitFor(() => bot.of(hash).find(({ path }) => path.endsWith('/cancel')), { what: 'the bot to be told' });
+  assert.equal(cancel.headers['accept-language'], 'fa');
 });
 
 describe('what a bot answers', () => {
@@ -471,6 +490,7 @@ describe('many calls and none', () => {
     assert.equal(call.data.job.type, 'default');
     assert.equal(call.data.job.run, 1);
     assert.equal(call.data.payload.file_id, 'f-1');
+    assert.equal('accept-language' in call.headers, false, 'a job of no request is done for no visitor');
     await redis.hset('peygir:task:data:seed-2', { payload: '{"a":[1,{}]}', status: 'pending' });
     await redis.lpush('peygir:task:queue', 'seed-2');
     const second = await waitFor(() => got.find(({ data }) => data.job?.id === 'seed-2'));

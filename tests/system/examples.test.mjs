@@ -79,12 +79,14 @@ describe('bots', { concurrency: 2 }, () => Object.entries(BOTS).forEach(([name, 
     assert.match((await visitor.get(`/services/${OCR}/result/${hash}`)).text, /What stands in scan-1/);
   });
 
-  test('says what went wrong', async () => {
-    const visitor = peygir.visitor();
-    const hash = await visitor.request(OCR, { ...SCAN, file_id: 'missing' });
-    const { error_data: error } = await peygir.status(hash, 'failed');
-    assert.deepEqual(error, { code: 'NOT_FOUND', message: 'There is no such file.', retryable: false });
-    assert.match((await visitor.get(`/services/${OCR}/result/${hash}`)).text, /There is no such file\./);
+  test('says what went wrong, in the visitor\'s language', async () => {
+    for (const [language, message] of [['en', 'There is no such file.'], ['fa', 'چنین فایلی پیدا نشد.']]) {
+      const visitor = peygir.visitor({ language });
+      const hash = await visitor.request(OCR, { ...SCAN, file_id: 'missing' });
+      const { error_data: error } = await peygir.status(hash, 'failed');
+      assert.deepEqual(error, { code: 'NOT_FOUND', message, retryable: false });
+      assert.ok((await visitor.get(`/services/${OCR}/result/${hash}`)).text.includes(message));
+    }
   });
 
   test('holds its call for the code, says that one is wrong, and goes on with the right one', async () => {

@@ -254,6 +254,17 @@ describe('documents that a bot wrote by itself', () => {
     assert.equal((await visitor.view(hash)).estimated_duration, null);
   });
 
+  test('a language with the end of a header in it is told to no bot', async () => {
+    const visitor = peygir.visitor();
+    const first = await spoil(visitor, (document) => JSON.stringify({ ...document, locale: 'en\r\nX-Evil: 1' }));
+    held.delete(first.hash);
+    first.error('AGAIN', { retryable: true });
+    const second = await waitFor(() => held.get(first.hash), { what: 'the second call' });
+    assert.deepEqual([first, second].map(({ headers }) => headers['accept-language']), ['en', undefined]);
+    assert.equal(second.headers['x-evil'], undefined);
+    second.success({ text: 'fine' });
+  });
+
   test('no JSON at all: an honest error that names the request, and the job fails', async () => {
     for (const text of RUINED) {
       const visitor = peygir.visitor();

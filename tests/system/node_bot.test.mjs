@@ -275,14 +275,14 @@ describe('codes', () => {
       if (call.otp !== CODE) throw new kit.BotError('OTP_WRONG', 'That was not it.');
       return { score: 700, grade: 'B', handle: call.otpData.hash.page };
     });
-    const visitor = peygir.visitor(), hash = await visitor.request(CREDIT, GOOD);
+    const visitor = peygir.visitor({ language: 'fa' }), hash = await visitor.request(CREDIT, GOOD);
     await peygir.status(hash, 'otp_required');
     await enter(visitor, hash, WRONG_CODE);
     await waitFor(async () => (await visitor.view(hash)).otp?.attempts_left === 2, { what: 'the code to be wrong' });
     assert.equal((await visitor.view(hash)).current_message, 'That was not it.');
     await enter(visitor, hash, CODE);
     assert.equal((await peygir.status(hash, 'completed')).result_data.handle, 7);
-    assert.deepEqual(callsOf(hash).map(({ otp }) => otp), [undefined, WRONG_CODE, CODE]);
+    assert.deepEqual(callsOf(hash).map(({ otp, locale }) => [otp, locale]), [[undefined, 'fa'], [WRONG_CODE, 'fa'], [CODE, 'fa']], 'each in the visitor\'s language');
     assert.deepEqual(callsOf(hash)[0].data, GOOD);
   });
 

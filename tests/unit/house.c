@@ -106,7 +106,7 @@ struct span house_processing(const char *key, char hash[HASH_SIZE])
     enum request_begin what;
     enum request_status status;
     struct str slug = STR_INIT, body = STR_INIT;
-    if (request_begin(&app, &job, &what, &status, &slug, &body, &err) < 0 || what != BEGIN_CALL)
+    if (request_begin(&app, &job, &what, &status, &slug, &body, NULL, &err) < 0 || what != BEGIN_CALL)
         fail_msg("request_begin: %s", err.text);
     str_free(&slug);
     str_free(&body);

@@ -48,7 +48,7 @@ static enum request_begin begin_leg(const char *hash, int n, int run, struct str
     enum request_begin what;
     enum request_status status;
     struct str slug = STR_INIT;
-    if (request_begin(house_app(), &job, &what, &status, &slug, body, &err) < 0)
+    if (request_begin(house_app(), &job, &what, &status, &slug, body, NULL, &err) < 0)
         fail_msg("%s", err.text);
     str_free(&slug);
     return what;
@@ -382,7 +382,7 @@ static enum request_begin begin_first_again(char *hash, int run)
     enum request_begin what;
     enum request_status status;
     struct str slug = STR_INIT, body = STR_INIT;
-    if (request_begin(house_app(), &job, &what, &status, &slug, &body, &err) < 0)
+    if (request_begin(house_app(), &job, &what, &status, &slug, &body, NULL, &err) < 0)
         fail_msg("%s", err.text);
     str_free(&slug);
     str_free(&body);

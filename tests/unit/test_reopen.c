@@ -35,7 +35,7 @@ static struct request_begin_result {
     struct request_begin_result r;
     struct str slug = STR_INIT, body = STR_INIT;
 
-    if (request_begin(house_app(), &job, &r.what, &r.status, &slug, &body, &err) < 0)
+    if (request_begin(house_app(), &job, &r.what, &r.status, &slug, &body, NULL, &err) < 0)
         fail_msg("request_begin: %s", err.text);
     str_free(&slug);
     str_free(&body);

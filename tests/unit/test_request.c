@@ -563,7 +563,7 @@ static void a_recovered_job_starts_again_at_the_beginning_under_its_own_run(void
     enum request_begin what;
     enum request_status status;
     struct str slug = STR_INIT, body = STR_INIT;
-    assert_int_equal(request_begin(house_app(), &job, &what, &status, &slug, &body, &err), 0);
+    assert_int_equal(request_begin(house_app(), &job, &what, &status, &slug, &body, NULL, &err), 0);
     assert_int_equal(what, BEGIN_CALL);
     assert_string_equal(slug.s, "credit-score-rating");
     assert_non_null(strstr(body.s, "\"mobile\":\"09120000000\""));
@@ -573,7 +573,7 @@ static void a_recovered_job_starts_again_at_the_beginning_under_its_own_run(void
     assert_int_equal(request_progress(house_app(), h, 1, 60, NULL, NULL, &err), -1);
     assert_int_equal(err.kind, ERR_STALE);
     job.run = 1;
-    assert_int_equal(request_begin(house_app(), &job, &what, &status, &slug, &body, &err), -1);
+    assert_int_equal(request_begin(house_app(), &job, &what, &status, &slug, &body, NULL, &err), -1);
     assert_int_equal(err.kind, ERR_STALE);
     str_free(&slug);
     str_free(&body);
@@ -585,7 +585,7 @@ static enum request_begin begin(const char *hash, const char *id, int64_t code, 
     enum request_begin what = BEGIN_CALL;
     enum request_status status;
     struct str slug = STR_INIT;
-    if (request_begin(house_app(), &job, &what, &status, &slug, body, &err) < 0)
+    if (request_begin(house_app(), &job, &what, &status, &slug, body, NULL, &err) < 0)
         fail_msg("%s", err.text);
     str_free(&slug);
     return what;

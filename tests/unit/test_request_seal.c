@@ -104,7 +104,7 @@ static enum request_begin begin(struct str *body)
     enum request_begin what;
     enum request_status status;
     struct str slug = STR_INIT;
-    if (request_begin(&app, &job, &what, &status, &slug, body, &err) < 0)
+    if (request_begin(&app, &job, &what, &status, &slug, body, NULL, &err) < 0)
         fail_msg("%s", err.text);
     str_free(&slug);
     return what;

@@ -9,6 +9,7 @@ import { createUpdater } from './updater.js';
 
 const BODY_MAX = 64 << 10, DRAIN_MS = 25_000, LAST_MS = 2000;
 const PATH = /^\/api\/services\/([a-z0-9-]+)(?:\/(cancel|resend-otp))?$/;
+const LOCALE = /^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*/;
 const OVER = ['FINAL', 'STALE', 'GONE'];
 
 // --- answers ---
@@ -65,7 +66,7 @@ function readCall(req, body, slug) {
   const { requestHash: hash, otp, otpData, ...data } = body, run = req.headers['peygir-run'];
   if (!isHash(hash)) throw new Refusal(400, 'bad_call', 'requestHash is not the hash of a request.');
   if (run !== undefined && !/^[1-9]\d{0,14}$/.test(run)) throw new Refusal(400, 'bad_call', 'Peygir-Run is not a number.');
-  return { slug, hash, data, otp, otpData, run: run ? Number(run) : null, job: req.headers['peygir-job'] ?? null };
+  return { slug, hash, data, otp, otpData, run: run ? Number(run) : null, job: req.headers['peygir-job'] ?? null, locale: LOCALE.exec(req.headers['accept-language'])?.[0] ?? null };
 }
 
 const cancelled = (hash) => new PeygirError('CANCELLED', `request ${hash} was cancelled`, { status: 'cancelled' });
