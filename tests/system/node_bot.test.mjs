@@ -207,6 +207,13 @@ describe('reporting', () => {
     }
   });
 
+  test('of a failure its code, its words and whether to try again are kept, and nothing that lies beside them', async () => {
+    const { hash, end } = await begun();
+    await updater.markAsFailed(hash, 'No.', { code: 'NO', retryable: true, mobile: GOOD.mobile });
+    assert.deepEqual((await peygir.document(hash)).error_data, { code: 'NO', message: 'No.', retryable: true });
+    end();
+  });
+
   test('a late writer is fenced', async () => {
     const { hash, call, end } = await begun();
     await peygir.redis.hset(`{local_request:${hash}}:guard`, 'run', call.run + 1);

@@ -96,6 +96,7 @@ describe('A bot that reports by HTTP', () => {
     const view = await told(call, 'failed', { code: 'NO_SUCH_FILE', message: 'There is no such file.', data: { at: 3 }, retryable: true });
     assert.deepEqual(view.error, { code: 'NO_SUCH_FILE', message: 'There is no such file.', retryable: true });
     assert.equal(view.status, 'failed');
+    assert.deepEqual((await peygir.document(call.hash)).error_data, view.error, 'nothing more lies there, where it would be open to read');
     call.error('ELSE');
   });
 
