@@ -9,7 +9,7 @@ enum { HELD_MS = 1000 };
 
 /* --- verdicts --- */
 
-static int set_verdict(struct verdict *v, enum promise_status status, const char *fmt, va_list ap)
+static __attribute__((format(printf, 3, 0))) int set_verdict(struct verdict *v, enum promise_status status, const char *fmt, va_list ap)
 {
     v->status = status;
     vsnprintf(v->detail, sizeof v->detail, fmt, ap);

@@ -56,8 +56,9 @@ static void note_broken(void *ctx, const struct service_field *field, const char
 
 static int check_names(const struct service *s, struct json_object *data, struct err *err)
 {
-    json_object_object_foreach(data, name, value) {
-        (void)value;
+    struct json_object_iterator end = json_object_iter_end(data), at;
+    for (at = json_object_iter_begin(data); !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        const char *name = json_object_iter_peek_name(&at);
         size_t i = 0;
         while (i < s->field_count && (strncmp(name, s->fields[i].name, strlen(s->fields[i].name)) != 0 ||
                                       (strcmp(name + strlen(s->fields[i].name), "") != 0 &&
