@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/rnd.h"
 #include "cli/bot_check.h"
+#include "core/locale.h"
 #include "core/options.h"
 #include "net/http.h"
 
@@ -49,8 +50,9 @@ static void post(struct bot_check *c, const char *slug, struct span body, int64_
     uv_loop_t loop;
     uv_timer_t timer;
     char *url = xasprintf("%s/api/services/%s", settings_text(c->cli->settings, OPT_LOCAL_API_URL), slug);
+    char *language = xasprintf("Accept-Language: %s", locale_code(locales_default(c->cli->house.locales)));
     char *run_header = xasprintf("Peygir-Run: %lld", (long long)run);
-    const char *headers[] = { "Content-Type: application/json", "Accept: application/json", "Peygir-Job: check", run_header, NULL };
+    const char *headers[] = { "Content-Type: application/json", "Accept: application/json", "Peygir-Job: check", run_header, language, NULL };
     int64_t began_ms = clock_mono_ms();
     *a = (struct answer){ .error = "" };
     uv_loop_init(&loop);
@@ -67,6 +69,7 @@ static void post(struct bot_check *c, const char *slug, struct span body, int64_
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
     free(url);
+    free(language);
     free(run_header);
 }
 

@@ -214,6 +214,7 @@ describe('a bot that misbehaves', { concurrency: 4 }, () => {
     assert.equal(said.code, 0);
     assert.deepEqual(Object.values(said.of).filter(({ status }) => status !== 'ok'), []);
     assert.deepEqual(Object.keys(said.of).sort(), Object.keys(bots).sort(), 'every promise has a bot below that breaks it');
+    assert.deepEqual([...new Set(bot.calls.map(({ headers }) => headers['accept-language']))], ['fa'], 'straight calls are like those of the worker');
   });
 
   for (const name of Object.keys(bots)) {

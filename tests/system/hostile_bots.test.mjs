@@ -126,6 +126,32 @@ describe('answers without measure', () => {
   });
 });
 
+describe('answers to calls that are about no visitor\'s result', () => {
+  test('the call that tells of a cancellation fails as a job, and the request stays cancelled', async () => {
+    const visitor = peygir.visitor();
+    bot.on(`/api/services/${OCR}/cancel`, packed('gzip', BOMB));
+    try {
+      const { hash } = await called(visitor);
+      assert.equal((await visitor.act(hash, 'cancel')).status, 200);
+      const job = await jobEnded(`${hash}.cancel`);
+      assert.deepEqual([job.status, /larger than allowed/.test(job.error)], ['failed', true], job.error);
+      assert.equal((await visitor.view(hash)).status, 'cancelled');
+    } finally {
+      bot.on(`/api/services/${OCR}/cancel`, (call) => call.success({}));
+    }
+  });
+
+  test('a job that a program pushed is tried again, then fails with the reason', async () => {
+    const reasons = { bomb: [packed('gzip', BOMB), /larger than allowed/], garbage: [(call) => call.send(200, {}, '<html>'), /not JSON/], kinds: [(call) => call.reply({ status: 'success', data: [EVIL] }), /"data" is not an object/] };
+    bot.on('/api/jobs/default', (call) => reasons[call.data.payload.do][0](call));
+    for (const [what, [, reason]] of Object.entries(reasons)) {
+      const { id } = await peygir.cliJson('queue', 'push', 'default', '--payload', JSON.stringify({ do: what }));
+      const job = await jobEnded(id);
+      assert.deepEqual([job.status, job.run, reason.test(job.error)], ['failed', '2', true], job.error);
+    }
+  });
+});
+
 describe('results of every kind', () => {
   const shown = async (data) => {
     const visitor = peygir.visitor();
