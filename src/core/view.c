@@ -113,10 +113,11 @@ static void add_otp(struct str *out, const struct request *rq, const struct serv
 /* No history holds these, so that whoever writes past the guard can leave anything there unseen. */
 void view_add_names(struct str *out, const struct request *rq)
 {
+    struct span slug = document_sound(&rq->doc, DOC_SERVICE);
     str_adds(out, "{\"hash\":\"");
     str_add(out, rq->hash, HASH_LEN);
     str_adds(out, "\",\"service_slug\":");
-    str_add_span(out, document_sound(&rq->doc, DOC_SERVICE));
+    str_add_span(out, slug.s[0] == '"' ? slug : SPAN("null"));
 }
 
 static void add_duration(struct str *out, const struct request *rq)

@@ -7,6 +7,9 @@ const INVALID = { status: 'failed', result_data: null, error_data: { code: 'bot_
 const fields = (changed) => (document) => JSON.stringify({ ...document, ...changed });
 // A member as text that JSON.stringify would not write.
 const raw = (name, text, changed = {}) => ({ [name]: unused, ...document }) => JSON.stringify({ ...document, ...changed }).replace(/\}$/, `,"${name}":${text}}`);
+// All of it but the form, which is sealed anew.
+const spoilt = (changed) => (document) =>
+  JSON.stringify({ ...Object.fromEntries(Object.keys(document).map((name) => [name, [EVIL]])), request_data: document.request_data, ...changed });
 const completed = (result_data) => fields({ status: 'completed', result_data });
 const failed = (error_data) => fields({ status: 'failed', error_data });
 const latin = (write) => (document) => Buffer.from(write(document), 'latin1');
@@ -44,8 +47,11 @@ export const WILD = [
   ['an error of two megabytes', failed({ code: 'c'.repeat(65), message: LONG }), { status: 'failed', error_data: { code: 'bot_error', message: CLIPPED } }],
   ['an error with HTML', failed({ code: EVIL, message: EVIL, retryable: true }), { status: 'failed', error_data: { code: EVIL, message: EVIL, retryable: true } }],
   ['times of wrong kinds', fields({ started_at: 5, updated_at: EVIL, expires_at: [], completed_at: {} }), { status: 'processing' }],
+  ['a service that is a list', fields({ service_slug: [EVIL] }), { status: 'processing' }],
   ['a service that is half a character', raw('service_slug', '"\\ud800"'), { status: 'processing' }],
   ['hash, owner, user, locale and revision of wrong kinds', fields({ hash: 5, owner: {}, user_id: [EVIL], locale: 7, revision: 'x' }), { status: 'processing', user_id: null }],
+  ['everything of wrong kinds at once, with an end', spoilt({ status: 'completed' }), INVALID],
+  ['everything of wrong kinds at once, with a code', spoilt({ status: 'otp_required' }), { status: 'otp_required', result_data: null, progress: 0 }],
   ['twenty thousand members more', (document) => JSON.stringify({ ...document, ...Object.fromEntries(Array.from({ length: 20_000 }, (unused, i) => [`m${i}`, i])) }), { status: 'processing' }],
 ];
 

@@ -257,6 +257,7 @@ describe('documents that a bot wrote by itself', () => {
       const document = await peygir.document(hash);
       for (const [field, value] of Object.entries(expected)) assert.deepEqual(document[field], value, field);
       assert.deepEqual([view.hash, view.status], [hash, document.status]);
+      assert.ok(view.service_slug === null || typeof view.service_slug === 'string');
       assert.ok(view.estimated_duration === null || Number.isInteger(view.estimated_duration));
       assert.ok(Number.isInteger(view.progress) && view.progress >= 0 && view.progress <= 100);
       const pages = [progressPath(hash, OCR), `/services/${OCR}/otp/${hash}`, resultPath(hash, OCR), '/requests', `/services/${OCR}?again=${hash}`];

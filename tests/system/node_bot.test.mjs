@@ -474,6 +474,14 @@ describe('the server', () => {
     assert.deepEqual(JSON.parse((await post(OCR, { requestHash: UNKNOWN })).text), { status: 'error', code: 'NOT_FOUND', message: 'No such file.', retryable: false });
   });
 
+  test('the language of a call is what its header begins with, and none without one', async () => {
+    handlers.set(OCR, ({ locale }) => ({ locale }));
+    for (const [header, locale] of [[undefined, null], ['', null], ['*', null], ['en', 'en'], ['fa-IR,en;q=0.5', 'fa-IR'], ['<b>', null]]) {
+      const { text } = await post(OCR, { requestHash: UNKNOWN }, { headers: header === undefined ? {} : { 'accept-language': header } });
+      assert.deepEqual(JSON.parse(text).data, { locale }, header);
+    }
+  });
+
   test('routes, methods and bodies are held to what they are', async () => {
     handlers.set(OCR, () => ({ fine: true }));
     assert.deepEqual(JSON.parse((await post(OCR, { requestHash: UNKNOWN, a: 1 })).text), { status: 'success', data: { fine: true } });

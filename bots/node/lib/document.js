@@ -98,7 +98,7 @@ export function viewOf(rq) {
   const { doc, status } = rq;
   const duration = intOf(doc.estimated_duration, -1), slug = doc.service_slug, stored = (name) => `"${name}":${doc[name] ?? 'null'}`;
   // No history holds hash, service and duration, so that whoever writes past the guard can leave anything there unseen.
-  const members = [`"hash":${quote(rq.hash)}`, `"service_slug":${slug && isSound(slug) ? slug : 'null'}`,
+  const members = [`"hash":${quote(rq.hash)}`, `"service_slug":${slug?.[0] === '"' && isSound(slug) ? slug : 'null'}`,
     ...['status', 'step', 'progress', 'revision', 'updated_at'].map(stored), `"estimated_duration":${duration >= 0 ? duration : 'null'}`, stored('current_message')];
   members.push(`"requires_otp":${status === 'otp_required'}`, `"is_completed":${status === 'completed'}`, `"is_failed":${status === 'failed'}`,
     `"is_cancelled":${status === 'cancelled'}`, `"error":${viewError(doc)}`, `"otp":${viewOtp(rq)}`);

@@ -66,7 +66,7 @@ function readCall(req, body, slug) {
   const { requestHash: hash, otp, otpData, ...data } = body, run = req.headers['peygir-run'];
   if (!isHash(hash)) throw new Refusal(400, 'bad_call', 'requestHash is not the hash of a request.');
   if (run !== undefined && !/^[1-9]\d{0,14}$/.test(run)) throw new Refusal(400, 'bad_call', 'Peygir-Run is not a number.');
-  return { slug, hash, data, otp, otpData, run: run ? Number(run) : null, job: req.headers['peygir-job'] ?? null, locale: LOCALE.exec(req.headers['accept-language'])?.[0] ?? null };
+  return { slug, hash, data, otp, otpData, run: run ? Number(run) : null, job: req.headers['peygir-job'] ?? null, locale: LOCALE.exec(req.headers['accept-language'] ?? '')?.[0] ?? null };
 }
 
 const cancelled = (hash) => new PeygirError('CANCELLED', `request ${hash} was cancelled`, { status: 'cancelled' });
