@@ -37,7 +37,8 @@ int change_make(struct app *app, struct span hash, int64_t run, change_decide de
 /* The same for a document that was written past the guard: it is not adopted first, and a final one may be restored. */
 int change_adopt(struct app *app, struct span hash, change_decide decide, void *ctx, struct err *err);
 
-enum { CHANGE_TEXT_MAX = 500 }; /* bytes of a message or step that a bot reports: each revision puts them into the history */
+/* Bytes of a message or step, for each revision puts them into the history: one that is reported; one that a bot wrote past the guard. */
+enum { CHANGE_TEXT_MAX = 500, CHANGE_WRITTEN_MAX = 16384 };
 
 /* Builders; each value is copied. */
 void change_status(struct change *c, enum request_status to);

@@ -415,12 +415,12 @@ int otp_push_leg(struct app *app, struct span hash, struct err *err)
 
 /* --- what somebody wrote past the guard --- */
 
-/* The words of a bot that wrote past the guard, as long as those of others. False: it said nothing. */
+/* The words of a bot that wrote past the guard. False: it said nothing. */
 static bool read_words(struct span raw, struct str *out)
 {
     if (!raw_string(raw, out) || out->len == 0)
         return false;
-    out->len = utf8_clip(out->s, out->len, CHANGE_TEXT_MAX);
+    out->len = utf8_clip(out->s, out->len, CHANGE_WRITTEN_MAX);
     out->s[out->len] = '\0';
     return true;
 }

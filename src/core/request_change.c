@@ -15,13 +15,11 @@ struct progress {
     const char *step, *message;
 };
 
-static void set_clipped(struct change *c, enum document_field field, const char *text)
+static void set_clipped(struct change *c, enum document_field field, const char *text, size_t max)
 {
-    char clipped[CHANGE_TEXT_MAX + 1];
-    size_t len = utf8_clip(text, strlen(text), CHANGE_TEXT_MAX);
-    memcpy(clipped, text, len);
-    clipped[len] = '\0';
+    char *clipped = xmemdupz(text, utf8_clip(text, strlen(text), max));
     change_text(c, field, clipped);
+    free(clipped);
 }
 
 /* Would nothing change? Then nothing is written. */
@@ -46,9 +44,9 @@ static int decide_progress(struct app *app, const struct request *rq, struct cha
     if (p->percent >= 0)
         change_int(c, DOC_PROGRESS, rq->status == REQUEST_PROCESSING && p->percent < present ? present : p->percent);
     if (p->step)
-        set_clipped(c, DOC_STEP, p->step);
+        set_clipped(c, DOC_STEP, p->step, CHANGE_TEXT_MAX);
     if (p->message)
-        set_clipped(c, DOC_MESSAGE, p->message);
+        set_clipped(c, DOC_MESSAGE, p->message, CHANGE_TEXT_MAX);
     if (rq->status == REQUEST_PENDING)
         change_guard_int(c, "started", rq->now_ms);
     return 1;
@@ -244,12 +242,11 @@ static void adopt_ids(const struct request *rq, struct change *c)
     change_text(c, DOC_HASH, rq->hash);
 }
 
-/* As long as what is reported in other ways: each revision puts it into the history. */
 static void clip_text(const struct request *rq, struct change *c, enum document_field field)
 {
     struct str text = STR_INIT;
-    if (rq->doc.field[field].len > CHANGE_TEXT_MAX && raw_string(rq->doc.field[field], &text))
-        set_clipped(c, field, text.s);
+    if (rq->doc.field[field].len > CHANGE_WRITTEN_MAX && raw_string(rq->doc.field[field], &text))
+        set_clipped(c, field, text.s, CHANGE_WRITTEN_MAX);
     str_free(&text);
 }
 
@@ -267,8 +264,8 @@ static void mend_error(const struct request *rq, struct change *c, enum document
         mended[CODE].value = SPAN("\"bot_error\"");
     if (value[MESSAGE].s && value[MESSAGE].s[0] != '"')
         mended[MESSAGE].value = SPAN("\"errors.failed\"");
-    else if (value[MESSAGE].len > CHANGE_TEXT_MAX + 2 && raw_string(value[MESSAGE], &text)) {
-        str_add_json(&message, text.s, utf8_clip(text.s, text.len, CHANGE_TEXT_MAX));
+    else if (value[MESSAGE].len > CHANGE_WRITTEN_MAX && raw_string(value[MESSAGE], &text)) {
+        str_add_json(&message, text.s, utf8_clip(text.s, text.len, CHANGE_WRITTEN_MAX));
         mended[MESSAGE].value = (struct span){ message.s, message.len };
     }
     if (value[RETRYABLE].s && !span_is(value[RETRYABLE], "true") && !span_is(value[RETRYABLE], "false"))

@@ -1,6 +1,6 @@
 // wild.mjs: what a bot that writes documents by itself may leave in one, and what has become of it once somebody has looked.
 export const EVIL = '<script>alert(1)</script>"\'\r\n\u0007';
-const LONG = 'م'.repeat(1_000_000), CLIPPED = 'م'.repeat(250); // two bytes each
+const LONG = 'م'.repeat(1_000_000), CLIPPED = 'م'.repeat(8192); // two bytes each
 const DEEP = `${'['.repeat(5000)}${']'.repeat(5000)}`;
 const INVALID = { status: 'failed', result_data: null, error_data: { code: 'bot_invalid', message: 'errors.bot_invalid', retryable: true } };
 

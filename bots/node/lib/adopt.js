@@ -1,7 +1,7 @@
 // adopt.js: what a bot wrote into a document by itself, past the guard, is taken for what the guard lets it be (core/request_change.c).
 import { adoptCode } from './code.js';
 import { isStatus, may } from './document.js';
-import { TEXT_MAX, clip, fromBytes, intOf, isSound, pick, quote, set, stringOf } from './json.js';
+import { WRITTEN_MAX, clip, fromBytes, intOf, isSound, pick, quote, set, stringOf } from './json.js';
 
 const CODE_MAX = 64;
 
@@ -12,10 +12,10 @@ function adoptedStatus({ guard, status, written }) {
   return isStatus(written) && may(status, written) ? written : status;
 }
 
-// As long as what is reported in other ways: each revision puts it into the history. Undefined: it is.
+// Each revision puts it into the history. Undefined: it is not too long.
 function clipped(raw) {
-  const text = raw.length > TEXT_MAX ? stringOf(raw) : null;
-  return text === null ? undefined : quote(clip(text));
+  const text = raw.length > WRITTEN_MAX ? stringOf(raw) : null;
+  return text === null ? undefined : quote(clip(text, WRITTEN_MAX));
 }
 
 // Words and a code that people can be shown; whatever else the error holds stays as it is.
@@ -23,7 +23,7 @@ function mendedError(raw) {
   const { code, message, retryable } = pick(raw, ['code', 'message', 'retryable']) ?? {}, mended = new Map();
   if (code && (code[0] !== '"' || code.length > CODE_MAX + 2)) mended.set('code', '"bot_error"');
   if (message && message[0] !== '"') mended.set('message', '"errors.failed"');
-  else if (message?.length > TEXT_MAX + 2) mended.set('message', clipped(message));
+  else if (message?.length > WRITTEN_MAX) mended.set('message', clipped(message));
   if (retryable && retryable !== 'true' && retryable !== 'false') mended.set('retryable', 'false');
   return mended.size > 0 ? set(raw, mended) : undefined;
 }

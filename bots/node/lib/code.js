@@ -1,7 +1,7 @@
 // code.js: the one-time code, as core/otp.c deals with it. The bot judges a code; what is counted stands in the guard.
 import { otpOf, time } from './document.js';
 import { refuse } from './errors.js';
-import { clip, intOf, quote, stringOf, timeOf } from './json.js';
+import { WRITTEN_MAX, clip, intOf, quote, stringOf, timeOf } from './json.js';
 
 const LENGTH_MAX = 32, EXPIRY_MAX_S = 86_400;
 
@@ -80,8 +80,8 @@ export const decideJudged = (reason, message) => (rq, c) => {
   return true;
 };
 
-// Of whoever wrote past the guard, as long as those of others; null: none.
-const wordsOf = (raw) => clip(stringOf(raw) ?? '') || null;
+// Of whoever wrote past the guard; null: none.
+const wordsOf = (raw) => clip(stringOf(raw) ?? '', WRITTEN_MAX) || null;
 
 /** Complete the otp_data that somebody wrote past the guard, and the guard with it. */
 export function adoptCode(rq, c) {

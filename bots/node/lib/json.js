@@ -35,12 +35,13 @@ export function isSound(raw) {
   }
 }
 
-export const TEXT_MAX = 500; // bytes of a message or step
+/** Bytes of a message or step: one that is reported; one that a bot wrote past the guard. */
+export const TEXT_MAX = 500, WRITTEN_MAX = 16_384;
 
 /** A text cut to so many bytes, not inside a character. */
-export function clip(text) {
+export function clip(text, max) {
   const bytes = toBytes(text);
-  let end = Math.min(TEXT_MAX, bytes.length);
+  let end = Math.min(max, bytes.length);
   while (end < bytes.length && end > 0 && (bytes.charCodeAt(end) & 0xc0) === 0x80) end--;
   return fromBytes(bytes.slice(0, end));
 }

@@ -5,7 +5,7 @@ import { connect } from './connect.js';
 import { isHash, keysOf } from './document.js';
 import { Ear } from './ear.js';
 import { PeygirError, refuse } from './errors.js';
-import { clip, encode, intOf, stringOf } from './json.js';
+import { TEXT_MAX, clip, encode, intOf, stringOf } from './json.js';
 import { waitForLetter } from './mailbox.js';
 
 const HANDLE_MAX = 1000, EXPIRY_MAX_S = 86_400, LENGTH_MAX = 32, RESULT_MAX = 1 << 20;
@@ -154,7 +154,7 @@ function makeUpdater(line, run) {
     updateProgress: (hash, progress, step, message) =>
       tell(hash, () => {
         const [id, words] = [text('step', step), text('message', message)];
-        return decideProgress({ progress: percent(progress), step: id && clip(id), message: words && clip(words) });
+        return decideProgress({ progress: percent(progress), step: id && clip(id, TEXT_MAX), message: words && clip(words, TEXT_MAX) });
       }),
     markAsOtpRequired: (hash, otpData) => tell(hash, () => decideOtp(otpData)),
     markAsCompleted: (hash, result = {}) => tell(hash, () => decideComplete(object('result', result))),
