@@ -160,7 +160,7 @@ static void things_of_one_command_are_counted_one_after_the_other(void **state)
 static void a_thing_with_a_name_is_counted_once(void **state)
 {
     struct limit_bucket b = bucket("a");
-    char names[BURST][8];
+    char names[BURST][16];
 
     (void)state;
     for (int i = 0; i < BURST; i++) {

@@ -23,7 +23,7 @@ static struct span listened(char hash[HASH_SIZE])
     listener_add(&lines, "far", "call", SPAN("{\"to\":1}"));
     listener_add(&lines, "near", "mail", SPAN("{\"to\":2}"));
     n.listeners = (struct span){ lines.s, lines.len };
-    if (request_create(house_app(), &n, hash, &err) != 1 || request_begin(house_app(), &job, &what, &status, &slug, &body, &err) < 0)
+    if (request_create(house_app(), &n, hash, &err) != 1 || request_begin(house_app(), &job, &what, &status, &slug, &body, NULL, &err) < 0)
         fail_msg("%s", err.text);
     str_free(&lines);
     str_free(&slug);

@@ -317,7 +317,7 @@ static void a_packed_value_is_shorter_and_comes_back_as_it_was(void **state)
 
 static void what_is_no_packed_value_is_left_as_it_is(void **state)
 {
-    static const char *const texts[] = { "", "\1", "\1" "1234567", "{}" };
+    static const char *const texts[] = { "", "\1", "\0011234567", "{}" };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct str out = STR_INIT;
