@@ -98,6 +98,7 @@ static int read_input(struct str *value, struct err *err)
     return ferror(stdin) ? err_set(err, ERR_FAILED, "standard input cannot be read: %s", strerror(errno)) : 0;
 }
 
+_Static_assert(FLAG_TIMES <= CACHE_TAGS_MAX, "as many tags as the flag may be given");
 static int take_tags(const struct cli *cli, struct cache_tags *tags, struct err *err)
 {
     const struct flag_value *flag = cli_flag(cli, "tag");
@@ -183,13 +184,13 @@ int verb_cache_clear(struct cli *cli, struct err *err)
 static void add_row(void *ctx, const struct cache_counts *c)
 {
     struct json_object *row = json_object_new_object();
-    int64_t looks = c->hits + c->misses;
+    int percent = cache_hit_percent(c);
 
     json_object_object_add(row, "prefix", json_object_new_string_len(c->prefix.s, (int)c->prefix.len));
     output_set_number(row, "hits", c->hits);
     output_set_number(row, "misses", c->misses);
-    if (looks > 0)
-        output_set_number(row, "hit_percent", c->hits * 100 / looks);
+    if (percent >= 0)
+        output_set_number(row, "hit_percent", percent);
     else
         json_object_object_add(row, "hit_percent", NULL);
     output_set_number(row, "sets", c->sets);

@@ -1,17 +1,15 @@
-/* verb_token.c: peygir token create|list|revoke */
+/* verb_token.c: peygir token create|list|revoke|secret */
 #include "cli/output.h"
 #include "core/options.h"
 #include "core/token.h"
 #include "core/webhook.h"
 
-/* What the client checks signatures with, appended. It is stored nowhere, so that it is shown now or never. */
-static int add_webhook_secret(struct cli *cli, const char *token, struct str *out, struct err *err)
+/* What the client checks signatures with, appended: it follows from the token's digest and is stored nowhere. */
+static int add_webhook_secret(struct cli *cli, const char *digest, struct str *out, struct err *err)
 {
-    char digest[DIGEST_HEX_SIZE];
     struct secret *secret = NULL;
     if (secret_load(settings_text(cli->settings, OPT_PEYGIR_SECRET_FILE), &secret, err) < 0)
         return -1;
-    token_digest(span_of(token), digest);
     webhook_add_secret(out, secret, 0, digest);
     secret_free(secret);
     return 0;
@@ -33,7 +31,7 @@ static void show(struct cli *cli, const char *token, const char *webhook_secret)
     fprintf(stderr, "peygir: note: the token is shown this once and stored as a digest only; keep it now, or revoke it and "
                     "make another\n");
     if (webhook_secret)
-        fprintf(stderr, "peygir: note: so is what begins with whsec_, with which the client checks who calls it\n");
+        fprintf(stderr, "peygir: note: what begins with whsec_ is what the client checks calls with; peygir token secret shows it again\n");
 }
 
 int verb_token_create(struct cli *cli, struct err *err)
@@ -43,7 +41,7 @@ int verb_token_create(struct cli *cli, struct err *err)
                            .name = cli->operands[0],
                            .services = cli_flag(cli, "service")->text,
                            .callbacks = callbacks };
-    char token[TOKEN_LEN + 1];
+    char token[TOKEN_LEN + 1], digest[DIGEST_HEX_SIZE];
     struct str secret = STR_INIT;
     if (callbacks && n.role != TOKEN_API)
         return err_set(err, ERR_INVALID, "--callback is for tokens of the role api: only they make requests");
@@ -52,8 +50,9 @@ int verb_token_create(struct cli *cli, struct err *err)
         return -1;
     str_reset(&secret);
     int result = token_create(&cli->app, &n, token, err);
+    token_digest(span_of(token), digest);
     if (result == 0 && callbacks)
-        result = add_webhook_secret(cli, token, &secret, err);
+        result = add_webhook_secret(cli, digest, &secret, err);
     if (result == 0)
         show(cli, token, callbacks ? secret.s : NULL);
     str_free(&secret);
@@ -99,5 +98,25 @@ int verb_token_revoke(struct cli *cli, struct err *err)
     output_set_text(all, "name", cli->operands[0]);
     output_set_bool(all, "revoked", true);
     output_object(cli, all);
+    return 0;
+}
+
+int verb_token_secret(struct cli *cli, struct err *err)
+{
+    char digest[DIGEST_HEX_SIZE];
+    struct str secret = STR_INIT;
+    int found = token_digest_of(&cli->app, cli->operands[0], digest, err);
+    if (found == 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no token \"%.64s\"; peygir token list names them", cli->operands[0]);
+    if (found < 0 || add_webhook_secret(cli, digest, &secret, err) < 0)
+        return -1;
+    if (cli->json) {
+        struct json_object *all = json_object_new_object();
+        output_set_text(all, "webhook_secret", secret.s);
+        output_object(cli, all);
+    } else {
+        puts(secret.s);
+    }
+    str_free(&secret);
     return 0;
 }

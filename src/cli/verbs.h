@@ -129,6 +129,7 @@ int verb_stats(struct cli *cli, struct err *err);
 int verb_token_create(struct cli *cli, struct err *err);
 int verb_token_list(struct cli *cli, struct err *err);
 int verb_token_revoke(struct cli *cli, struct err *err);
+int verb_token_secret(struct cli *cli, struct err *err);
 int verb_user_add(struct cli *cli, struct err *err);
 int verb_user_list(struct cli *cli, struct err *err);
 int verb_user_passwd(struct cli *cli, struct err *err);

@@ -71,7 +71,7 @@ int cache_look(struct app *app, struct span key, const struct cache_want *want, 
 /* Several in one round trip: out[i].value is absent where there is none. 0 or -1. */
 int cache_look_many(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err);
 /* The same in the caller's exchange on app->cache_redis: queue, exchange, take. Now and then (when Redis has lost its scripts) a value that is there is
- * not told: none, not claimed and not held. */
+ * not told: there seems to be none, and a claim that was given stands in out->claim. */
 #define CACHE_LOOK_REPLIES 2
 void cache_look_queue(struct app *app, struct span key, const struct cache_want *want);
 int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache_entry *out, struct err *err);
@@ -135,6 +135,8 @@ struct cache_counts {
     struct span prefix;           /* "*": all that came when there were too many others */
     int64_t hits, misses, sets, evictions;
 };
+/* Of 100 looks so many found something; -1: there was none. */
+int cache_hit_percent(const struct cache_counts *counts);
 /* Tell all counters by prefix, in the order of its letters. 0 or -1. One round trip. */
 int cache_stats(struct app *app, void (*tell)(void *ctx, const struct cache_counts *counts), void *ctx, struct err *err);
 

@@ -150,6 +150,13 @@ static void add(struct cache_counts *list, size_t *count, struct span field, con
             *(int64_t *)((char *)of_prefix(list, count, prefix) + counters[i].offset) = reply_int(number, 0);
 }
 
+int cache_hit_percent(const struct cache_counts *counts)
+{
+    int64_t looks = counts->hits + counts->misses;
+
+    return looks > 0 ? (int)(100 * counts->hits / looks) : -1;
+}
+
 int cache_stats(struct app *app, void (*tell)(void *ctx, const struct cache_counts *counts), void *ctx, struct err *err)
 {
     const struct key key = key_cache_stats(app->house);

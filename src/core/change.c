@@ -523,10 +523,10 @@ static void tell_listeners(struct app *app, const struct listener_news *news, en
     struct err err = ERR_INIT;
     if (news->lines.len == 0 || !listener_hears(now) || (now == before && !request_is_final(now)))
         return;
-    if (listener_tell(app, news, now, &err) == 0)
+    if (listener_tell(app, news, now, now == before ? news->updated_ms : house_now_ms(app->house), &err) == 0)
         post_unwatch(app, news->hash, now);
     else
-        log_event(LOG_WARN, LOG_FIELDS("request", news->hash), "who listens will be told later: %s", err.text);
+        log_event(LOG_DEBUG, LOG_FIELDS("request", news->hash), "who listens is told later: %s", err.text);
 }
 
 /* Decide, write, tell. Results as those of decide_and_write. */

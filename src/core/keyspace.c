@@ -2,6 +2,7 @@
 #include "core/keyspace.h"
 
 #include "core/keys.h"
+#include "core/options.h"
 
 /* --- one key --- */
 
@@ -33,6 +34,8 @@ static struct span own_family(struct span rest)
                                                "unique", "limited", "running", "period" };
     struct span first = part(&rest), second = part(&rest);
 
+    if (!options_queue_name(first))
+        return first;
     if (span_is(second, "data"))
         return SPAN("jobs");
     for (size_t i = 0; i < ARRAY_LEN(queue_parts); i++)
@@ -64,22 +67,39 @@ static struct span family_of(const struct house *h, struct span key)
 
 void keyspace_family(const struct house *h, struct span key, char out[32])
 {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
     struct span family = family_of(h, key);
 
+    for (size_t i = 0; i < family.len; i++)
+        if (family.s[i] == '\0' || !strchr(allowed, family.s[i]))
+            family = SPAN("other");
     snprintf(out, 32, "%.*s", (int)(family.len < 31 ? family.len : 31), family.s);
 }
 
 /* --- all of them --- */
 
-static struct keyspace_family *find(struct keyspace *k, const char *name)
+static struct keyspace_family *known(struct keyspace *k, const char *name)
 {
     for (size_t i = 0; i < k->families; i++)
         if (strcmp(k->family[i].name, name) == 0)
             return &k->family[i];
-    if (k->families == KEYSPACE_FAMILIES)
-        return &k->family[KEYSPACE_FAMILIES - 1];
-    snprintf(k->family[k->families].name, sizeof k->family[0].name, "%s", name);
-    return &k->family[k->families++];
+    return NULL;
+}
+
+/* The last place is for all that have none of their own. */
+static struct keyspace_family *find(struct keyspace *k, const char *name)
+{
+    struct keyspace_family *family = known(k, name);
+
+    if (!family && k->families >= KEYSPACE_FAMILIES - 1) {
+        name = "other";
+        family = known(k, name);
+    }
+    if (family)
+        return family;
+    family = &k->family[k->families++];
+    snprintf(family->name, sizeof family->name, "%s", name);
+    return family;
 }
 
 /* Shares of a sample become counts, rounded. */

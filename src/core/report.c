@@ -152,14 +152,14 @@ static void add_queues(struct json_object *all, const struct overview *o)
 static void add_cache(void *ctx, const struct cache_counts *n)
 {
     struct json_object *row = json_object_new_object();
-    int64_t asked = n->hits + n->misses;
+    int percent = cache_hit_percent(n);
 
     json_object_object_add(row, "prefix", json_object_new_string_len(n->prefix.s, (int)n->prefix.len));
     set_number(row, "hits", n->hits);
     set_number(row, "misses", n->misses);
     set_number(row, "sets", n->sets);
     set_number(row, "evictions", n->evictions);
-    set_number(row, "hit_percent", asked > 0 ? (100 * n->hits + asked / 2) / asked : 0);
+    json_object_object_add(row, "hit_percent", percent >= 0 ? json_object_new_int(percent) : NULL);
     json_object_array_add(ctx, row);
 }
 

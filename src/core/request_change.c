@@ -143,6 +143,7 @@ static int decide_reopen(struct app *app, const struct request *rq, struct chang
     change_text(c, DOC_RESULT, NULL);
     change_text(c, DOC_COMPLETED, NULL);
     forget_codes(c);
+    change_guard_int(c, "code", rq->guard.code + 1); /* so that the next code that is needed is another than the last one before */
     change_guard_int(c, "started", 0);
     change_guard_int(c, "run", *run);
     change_guard_text(c, "leg", span_of(rq->hash));

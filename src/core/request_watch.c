@@ -121,11 +121,17 @@ static int64_t bury(struct app *app, struct span hash, struct err *err)
 static int64_t look(struct app *app, const struct services *services, struct span hash, struct err *err)
 {
     struct request rq;
-    int found = listener_read(app, hash, &rq, err);
+    int found = request_read(app, hash, &rq, err);
     if (found <= 0)
         return found;
     if (rq.guard.owner.len == 0)
         return bury(app, hash, err);
+    if (rq.guard.listeners.len > 0 && listener_hears(rq.status)) {
+        bool told = listener_tell_read(app, &rq);
+        found = request_read(app, hash, &rq, err);
+        if (found <= 0 || (!told && request_is_final(rq.status)))
+            return found <= 0 ? found : rq.now_ms + WATCH_PENDING_MS;
+    }
     struct watched w = { .app = app,
                          .hash = hash,
                          .service = services ? services_find(services, request_slug(&rq)) : NULL,

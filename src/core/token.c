@@ -198,22 +198,31 @@ int token_each(struct app *app, void (*fn)(void *ctx, const struct token_view *t
     return rc;
 }
 
-int token_revoke(struct app *app, const char *name, struct err *err)
+int token_digest_of(struct app *app, const char *name, char out[DIGEST_HEX_SIZE], struct err *err)
 {
     const struct key names = key_tokens(app->house);
     const struct reply *reply = redis_do(main_redis(app), err, "HGET %b %s", names.s, names.len, name);
     struct span digest;
-    char hex[DIGEST_HEX_SIZE];
 
     if (!reply)
         return -1;
     digest = reply_text(reply);
-    if (!digest.s || digest.len >= sizeof hex)
+    if (!digest.s || digest.len >= DIGEST_HEX_SIZE)
         return 0;
-    memcpy(hex, digest.s, digest.len);
-    hex[digest.len] = '\0';
-    const struct key keys[] = { names, key_token(app->house, span_of(hex)) };
-    const struct span args[] = { span_of(name), span_of(hex) };
+    memcpy(out, digest.s, digest.len);
+    out[digest.len] = '\0';
+    return 1;
+}
+
+int token_revoke(struct app *app, const char *name, struct err *err)
+{
+    char digest[DIGEST_HEX_SIZE];
+    int found = token_digest_of(app, name, digest, err);
+
+    if (found <= 0)
+        return found;
+    const struct key keys[] = { key_tokens(app->house), key_token(app->house, span_of(digest)) };
+    const struct span args[] = { span_of(name), span_of(digest) };
     return run_script(app, &script_token_revoke, keys, 2, ARRAY_LEN(args), args, err);
 }
 

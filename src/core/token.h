@@ -50,6 +50,8 @@ void token_queue(struct app *app, struct span token);
 int token_take(struct app *app, struct span token, const struct reply replies[TOKEN_REPLIES], struct token *out, struct err *err);
 /* Queue, exchange and take. */
 int token_check(struct app *app, struct span token, struct token *out, struct err *err);
+/* The digest of the token of that name. 1; 0: there is none; -1. */
+int token_digest_of(struct app *app, const char *name, char out[DIGEST_HEX_SIZE], struct err *err);
 /* What a token is stored as. */
 void token_digest(struct span token, char out[DIGEST_HEX_SIZE]);
 /* Where the holder of the token with this digest may be called, appended. 1; 0: it was revoked; -1. One round trip. */

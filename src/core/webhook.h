@@ -3,13 +3,12 @@
  *
  * Where a client may be called is said when its token is made: a list of addresses, each whole, or a beginning when it ends with a slash.
  * Its secret follows from its token's digest and PEYGIR_SECRET_FILE and is stored nowhere; each key of that file signs, so that a client
- * need not know a new first key before the old one goes. */
+ * has what it checks with replaced while the old key is still there (`peygir token secret`). */
 #ifndef PEYGIR_WEBHOOK_H
 #define PEYGIR_WEBHOOK_H
 
 #include "core/secret.h"
 
-#define WEBHOOK_TYPE "webhook"
 #define WEBHOOK_URL_MAX 512
 #define WEBHOOK_ADDRESSES_MAX 1024 /* bytes of a token's list */
 

@@ -80,7 +80,7 @@ static void answer_made(struct exchange *x, const char *hash)
 }
 
 /* May the holder of this token be called there? Then the request remembers it. */
-static enum problem allow_callback(struct exchange *x, const struct job_type *type, struct span url, struct str *listeners)
+static enum problem allow_callback(struct exchange *x, struct span url, struct str *listeners)
 {
     char digest[DIGEST_HEX_SIZE];
     struct str addresses = STR_INIT, json = STR_INIT;
@@ -92,7 +92,7 @@ static enum problem allow_callback(struct exchange *x, const struct job_type *ty
     allowed = found > 0 && webhook_allows((struct span){ addresses.s, addresses.len }, url);
     if (allowed) {
         webhook_add_listener(&json, url, digest);
-        listener_add(listeners, type->queue, type->name, (struct span){ json.s, json.len });
+        listener_add(listeners, LISTENER_WEBHOOK, (struct span){ json.s, json.len });
     }
     str_free(&addresses);
     str_free(&json);
@@ -104,8 +104,6 @@ static enum problem allow_callback(struct exchange *x, const struct job_type *ty
 /* `callback_url` of the body: absent, or where a client is called. */
 static enum problem read_callback(struct exchange *x, struct str *listeners)
 {
-    const struct job_types *types = x->seat->app.house->job_types;
-    const struct job_type *type = job_types_find(types, SPAN(WEBHOOK_TYPE));
     struct json_object *value = NULL;
     struct span url;
 
@@ -116,9 +114,9 @@ static enum problem read_callback(struct exchange *x, struct str *listeners)
     url = (struct span){ json_object_get_string(value), (size_t)json_object_get_string_len(value) };
     if (!json_object_is_type(value, json_type_string) || webhook_url_wrong(url))
         return exchange_say(x, PROBLEM_INVALID, "json.callback_form");
-    if (!type)
+    if (!job_types_find(x->seat->app.house->job_types, span_of(listener_types[LISTENER_WEBHOOK])))
         return exchange_say(x, PROBLEM_INVALID, "json.callback_off");
-    return allow_callback(x, type, url, listeners);
+    return allow_callback(x, url, listeners);
 }
 
 /* The same key with other values is refused here, where on a form it makes another request: 422. */

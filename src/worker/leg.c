@@ -205,11 +205,12 @@ bool leg_past_repeat(const struct leg *leg, const struct request *rq)
 int leg_look(struct app *app, struct span hash, enum request_status *status, int64_t *code_until_ms, struct err *err)
 {
     struct request rq;
-    int found = listener_read(app, hash, &rq, err);
+    int found = request_read(app, hash, &rq, err);
     if (found <= 0)
         return found;
     *status = rq.status;
     *code_until_ms = rq.status == REQUEST_OTP_REQUIRED ? rq.guard.code_until_ms : 0;
+    listener_tell_read(app, &rq);
     return 1;
 }
 

@@ -131,7 +131,8 @@ describe('The host site', () => {
     assert.deepEqual(ok(await put('page:menu', page, { query: '?ttl=300&stale=100&tags=menu,shop', type: 'text/html; charset=utf-8' })).json,
       { bytes: page.length, ttl: 300, stale: 100 });
     const answer = ok(await get('page:menu'));
-    assert.deepEqual([answer.type, answer.html, answer.headers.get('age')], ['text/html; charset=utf-8', page, '0']);
+    assert.deepEqual([answer.type, answer.html], ['text/html; charset=utf-8', page]);
+    assert.match(answer.headers.get('age'), /^\d\d?$/);
     const [, ttl] = answer.headers.get('cache-status').match(/^peygir; hit; ttl=(\d+)$/);
     assert.ok(ttl > 290 && ttl <= 300, ttl);
     assert.match(answer.headers.get('content-security-policy'), /default-src 'none'/);

@@ -58,14 +58,14 @@ describe('/api/internal/stats', () => {
       return stats.sessions_checked > before.sessions_checked && stats.tasks_completed > before.tasks_completed && stats;
     }, { what: 'the counters to move' });
     assert.equal(stats.sessions_made, before.sessions_made + 1);
-    assert.equal(stats.tasks_total, before.tasks_total + 1);
+    assert.ok(stats.tasks_total > before.tasks_total);
     const queue = stats.queues.find(({ queue }) => queue === 'task');
     assert.deepEqual([queue.waiting, queue.active, queue.workers], [0, 0, 1]);
     const families = Object.fromEntries(stats.keys.map(({ family, about }) => [family, about]));
     assert.ok(families.guards >= 1 && families.jobs >= 1 && stats.keys_total >= 5, JSON.stringify(stats.keys));
     assert.equal((await peygir.cliJson('stats')).sessions_made, stats.sessions_made);
     assert.equal(await figure('peygir_sessions_made_total'), stats.sessions_made);
-    assert.equal(await figure('peygir_tasks_total'), stats.tasks_total);
+    assert.ok((await figure('peygir_tasks_total')) >= stats.tasks_total);
     assert.equal(await figure('peygir_jobs\\{queue="task",state="waiting"\\}'), 0);
     const { stdout } = await peygir.cli('stats');
     assert.match(stdout, /^sessions_made +\d+$/m);

@@ -30,7 +30,7 @@ class Receiver {
       } catch { /* looked at by the test */ }
       this.calls.push(call);
       const said = await this.answer(call, res);
-      if (said) res.writeHead(said, { location: this.base }).end('x'.repeat(said === 200 ? 100_000 : 0));
+      if (said) res.writeHead(said, { location: elsewhere.base }).end('x'.repeat(said === 200 ? 100_000 : 0));
     });
     this.server.listen(0, '127.0.0.1');
     await once(this.server, 'listening');
@@ -175,7 +175,24 @@ describe('A client that gave a callback_url', () => {
       assert.equal(receiver.of(hash).length, 1);
       await peygir.cli('queue', 'cancel', '--queue', 'webhook', id);
     }
+    assert.equal(elsewhere.calls.length, 0);
     receiver.answer = () => 204;
+  });
+
+  test('does not hold up its own requests when its call cannot be queued: cancelling ends the work at once, and it is told later', async () => {
+    work[OCR] = () => {};
+    const hash = await request();
+    await waitFor(() => bot.of(hash).length, { what: 'the bot to be called' });
+    await peygir.redis.config('SET', 'maxmemory', '1');
+    try {
+      assert.equal((await post(client, `${REQUESTS}/${hash}/cancel`)).status, 200);
+      await waitFor(async () => (await peygir.redis.hget(`peygir:task:data:${hash}`, 'status')) === 'cancelled', { what: 'its job to end' });
+      assert.equal(receiver.of(hash).length, 0);
+    } finally {
+      await peygir.redis.config('SET', 'maxmemory', '0');
+    }
+    await peygir.redis.zadd('peygir:requests:watch', 'XX', 1, hash); // the next look is brought forward
+    await receiver.told(hash, 'request.cancelled');
   });
 
   test('the same key with another callback_url is refused, with the same one it is the same request', async () => {
@@ -222,6 +239,15 @@ describe('Nobody is called', () => {
     held[0].success({});
     await waitFor(() => peygir.redis.zscore('peygir:webhook:failed', `${answer.json.hash}.webhook.completed1`), { what: 'the job to fail' });
     assert.equal(elsewhere.calls.length, 0);
+  });
+});
+
+describe('token secret', () => {
+  test('shows what a client checks calls with again', async () => {
+    assert.equal((await peygir.cliJson('token', 'secret', 'client')).webhook_secret, made.webhook_secret);
+    const none = await peygir.cli('token', 'secret', 'nobody');
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /no token "nobody"/);
   });
 });
 

@@ -37,19 +37,22 @@ int house_setup(void **state)
     (void)state;
     struct err err = ERR_INIT;
     const char *source = getenv("TOP_SOURCE");
-    char *dir = xasprintf("%s/etc/services", source ? source : "."), *locales = xasprintf("%s/www/locales", source ? source : ".");
+    char *dir = xasprintf("%s/etc/services", source ? source : "."), *locales = xasprintf("%s/www/locales", source ? source : "."),
+         *jobs = xasprintf("%s/etc/jobs", source ? source : ".");
     server_start();
     write_secret();
     settings_init(&settings, options_table, OPT_COUNT);
     set("REDIS_URL", server_url());
     set("PEYGIR_SERVICES_DIR", dir);
     set("PEYGIR_LOCALES_DIR", locales);
+    set("PEYGIR_JOBS_DIR", jobs);
     set("PEYGIR_SECRET_FILE", secret_file);
-    if (house_open(&house, &settings, HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_SECRET, "test", 2000, &err) < 0)
+    if (house_open(&house, &settings, HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_SECRET | HOUSE_JOB_TYPES, "test", 2000, &err) < 0)
         fail_msg("%s", err.text);
     app_open(&app, &house);
     free(dir);
     free(locales);
+    free(jobs);
     return 0;
 }
 

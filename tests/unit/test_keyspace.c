@@ -23,6 +23,8 @@ static void a_key_is_known_by_its_name(void **state)
         { "peygir:mail:unique:x", "queues" },         { "peygir:limit:read:x", "limit" },
         { "peygir:cache:crypto_list_", "cache" },     { "peygir:stats:daily:2026-01-01", "stats" },
         { "peygir:workers", "workers" },              { "peygir2:task:queue", "other" },
+        { "peygir:cache:data:x", "cache" },           { "peygir:limit:queue", "limit" },
+        { "peygir:\xff:x", "other" },                 { "peygir:spa ce", "other" },
         { "peygir", "other" },                        { "", "other" },
         { "peygir:a-name-that-is-far-longer-than-thirty-one-bytes:x", "a-name-that-is-far-longer-than-" },
     };

@@ -20,8 +20,7 @@ static struct span listened(char hash[HASH_SIZE])
     struct job job = { .id = hash, .request_hash = hash, .run = 1 };
     enum request_begin what;
     enum request_status status;
-    listener_add(&lines, "far", "call", SPAN("{\"to\":1}"));
-    listener_add(&lines, "near", "mail", SPAN("{\"to\":2}"));
+    listener_add(&lines, LISTENER_WEBHOOK, SPAN("{\"to\":1}"));
     n.listeners = (struct span){ lines.s, lines.len };
     if (request_create(house_app(), &n, hash, &err) != 1 || request_begin(house_app(), &job, &what, &status, &slug, &body, NULL, &err) < 0)
         fail_msg("%s", err.text);
@@ -31,43 +30,36 @@ static struct span listened(char hash[HASH_SIZE])
     return span_of(hash);
 }
 
-static void ask_for_code(struct span h)
+static void ask_for_code(struct span h, int64_t run)
 {
     struct otp_ask ask = { .message = "sent" };
-    if (otp_require(house_app(), house_service("credit-score-rating"), h, 1, &ask, &err) != 1)
+    if (otp_require(house_app(), house_service("credit-score-rating"), h, run, &ask, &err) != 1)
         fail_msg("%s", err.text);
 }
 
-static void assert_jobs(const char *queue, const char *want)
+/* The ids of the kind's jobs that wait, newest first, each after HASH.TYPE. */
+static void assert_told(struct span h, const char *const words[], size_t count)
 {
-    char *key = xasprintf("peygir:%s:queue", queue), *ids = house_cli("LRANGE", key, "0", "-1", NULL);
+    struct str want = STR_INIT;
+    char *ids = house_cli("LRANGE", "peygir:webhook:queue", "0", "-1", NULL);
     for (size_t len = strlen(ids); len > 0 && ids[len - 1] == '\n'; len--)
         ids[len - 1] = '\0';
-    assert_string_equal(ids, want);
-    free(key);
+    for (size_t i = 0; i < count; i++)
+        str_addf(&want, "%s%s.webhook.%s", i ? "\n" : "", h.s, words[i]);
+    assert_string_equal(ids, want.s ? want.s : "");
+    str_free(&want);
     free(ids);
 }
 
-/* The ids that wait, newest first, each after HASH.TYPE. */
-static void assert_told(struct span h, const char *queue, const char *type, const char *const words[], size_t count)
-{
-    struct str want = STR_INIT;
-    for (size_t i = 0; i < count; i++)
-        str_addf(&want, "%s%s.%s.%s", i ? "\n" : "", h.s, type, words[i]);
-    assert_jobs(queue, want.s ? want.s : "");
-    str_free(&want);
-}
-
-static void each_listener_gets_a_job_of_its_type_in_its_queue(void **state)
+static void a_listener_gets_a_job_of_its_kinds_type_in_that_types_queue(void **state)
 {
     char hash[HASH_SIZE];
     struct span h = listened(hash);
     (void)state;
-    assert_told(h, "far", "call", NULL, 0);
+    assert_told(h, NULL, 0);
     assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
-    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
-    assert_told(h, "near", "mail", (const char *const[]){ "completed1" }, 1);
-    char *key = xasprintf("peygir:far:data:%s.call.completed1", hash), *payload = house_cli("HGET", key, "payload", NULL);
+    assert_told(h, (const char *const[]){ "completed1" }, 1);
+    char *key = xasprintf("peygir:webhook:data:%s.webhook.completed1", hash), *payload = house_cli("HGET", key, "payload", NULL);
     assert_non_null(strstr(payload, "{\"listener\":{\"to\":1},\"event\":{\"type\":\"request.completed\",\"timestamp\":\""));
     assert_non_null(strstr(payload, "\"service_slug\":\"credit-score-rating\",\"status\":\"completed\"}}}"));
     assert_null(strstr(payload, "0912"));
@@ -82,17 +74,18 @@ static void each_code_that_is_needed_is_told_and_nothing_twice(void **state)
     const struct service *service = house_service("credit-score-rating");
     struct request rq;
     (void)state;
-    ask_for_code(h);
-    assert_told(h, "far", "call", (const char *const[]){ "otp_required0" }, 1);
+    ask_for_code(h, 1);
+    assert_told(h, (const char *const[]){ "otp_required0" }, 1);
     assert_int_equal(request_progress(house_app(), h, 1, 72, NULL, "still waiting", &err), 1);
-    assert_int_equal(listener_read(house_app(), h, &rq, &err), 1);
-    assert_told(h, "far", "call", (const char *const[]){ "otp_required0" }, 1);
+    rq = house_read(h);
+    assert_true(listener_tell_read(house_app(), &rq));
+    assert_told(h, (const char *const[]){ "otp_required0" }, 1);
     assert_int_equal(otp_submit(house_app(), service, h, SPAN("11111"), &err), 1);
     assert_int_equal(otp_wrong(house_app(), service, h, 0, NULL, &err), 1);
-    assert_told(h, "far", "call", (const char *const[]){ "otp_required1", "otp_required0" }, 2);
+    assert_told(h, (const char *const[]){ "otp_required1", "otp_required0" }, 2);
     assert_int_equal(request_cancel(house_app(), h, &err), 1);
     assert_int_equal(request_cancel(house_app(), h, &err), 0);
-    assert_told(h, "far", "call", (const char *const[]){ "cancelled1", "otp_required1", "otp_required0" }, 3);
+    assert_told(h, (const char *const[]){ "cancelled1", "otp_required1", "otp_required0" }, 3);
 }
 
 static void whoever_looks_at_one_that_a_bot_ended_tells(void **state)
@@ -104,9 +97,10 @@ static void whoever_looks_at_one_that_a_bot_ended_tells(void **state)
     struct request rq;
     (void)state;
     free(house_cli("EVAL", bot, "1", key_document(h).s, NULL));
-    assert_int_equal(listener_read(house_app(), h, &rq, &err), 1);
+    rq = house_read(h);
     assert_int_equal(rq.status, REQUEST_COMPLETED);
-    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
+    assert_true(listener_tell_read(house_app(), &rq));
+    assert_told(h, (const char *const[]){ "completed1" }, 1);
 }
 
 /* Is it still among those to look at? */
@@ -123,14 +117,14 @@ static void what_nobody_told_is_told_by_the_look_that_forgets_nothing(void **sta
 {
     char hash[HASH_SIZE];
     struct span h = listened(hash);
-    char *job = xasprintf("peygir:far:data:%s.call.completed1", hash);
+    char *job = xasprintf("peygir:webhook:data:%s.webhook.completed1", hash);
     (void)state;
     assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
     assert_watched(h, false);
-    free(house_cli("DEL", "peygir:far:queue", "peygir:near:queue", job, NULL));
+    free(house_cli("DEL", "peygir:webhook:queue", job, NULL));
     free(house_cli("ZADD", "peygir:requests:watch", "1", hash, NULL));
     assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
-    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
+    assert_told(h, (const char *const[]){ "completed1" }, 1);
     assert_watched(h, false);
     free(job);
 }
@@ -143,34 +137,83 @@ static void a_full_redis_is_told_later(void **state)
     free(house_cli("CONFIG", "SET", "maxmemory", "1", NULL));
     assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
     free(house_cli("CONFIG", "SET", "maxmemory", "0", NULL));
-    assert_told(h, "far", "call", NULL, 0);
+    assert_told(h, NULL, 0);
     assert_watched(h, true);
     free(house_cli("ZADD", "peygir:requests:watch", "1", hash, NULL));
     assert_int_equal(request_watch(house_app(), house_app()->house->services, &err), 1);
-    assert_told(h, "far", "call", (const char *const[]){ "completed1" }, 1);
+    assert_told(h, (const char *const[]){ "completed1" }, 1);
+}
+
+static void what_others_write_into_the_guard_pushes_nothing_but_the_kinds(void **state)
+{
+    static const char *const forged[] = { "exec exec {}", "default {}", "webhook", "webhook ", "webhook {\"a\":1},\"b\":{}", "webhook\n{}", "../x {}", "" };
+    char hash[HASH_SIZE];
+    struct span h = listened(hash);
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(forged); i++) {
+        free(house_cli("HSET", key_guard(h).s, "listeners", forged[i], NULL));
+        struct request rq = house_read(h);
+        rq.status = REQUEST_COMPLETED;
+        assert_true(listener_tell_read(house_app(), &rq));
+    }
+    char *queues = house_cli("KEYS", "peygir:*:queue", NULL);
+    queues[strcspn(queues, "\n")] = '\0';
+    assert_string_equal(queues, "peygir:task:queue");
+    free(queues);
+}
+
+static void a_code_that_a_reopened_request_needs_is_told_as_well(void **state)
+{
+    char hash[HASH_SIZE];
+    struct span h = listened(hash);
+    struct job job = { .id = hash, .request_hash = hash, .run = 2 };
+    enum request_begin what;
+    enum request_status status;
+    struct str slug = STR_INIT, body = STR_INIT;
+    (void)state;
+    ask_for_code(h, 1);
+    assert_int_equal(request_fail(house_app(), h, 1, &(struct request_error){ "x", "errors.failed", true }, &err), 1);
+    assert_int_equal(request_reopen(house_app(), h, 2, &err), 1);
+    assert_int_equal(request_begin(house_app(), &job, &what, &status, &slug, &body, NULL, &err), 0);
+    assert_int_equal(what, BEGIN_CALL);
+    ask_for_code(h, 2);
+    assert_told(h, (const char *const[]){ "otp_required1", "failed1", "otp_required0" }, 3);
+    str_free(&slug);
+    str_free(&body);
+}
+
+static uint64_t trips_to_complete(struct span h)
+{
+    uint64_t before = redis_round_trips(house_app()->redis);
+    assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
+    return redis_round_trips(house_app()->redis) - before;
 }
 
 static void a_request_nobody_listens_to_costs_nothing(void **state)
 {
-    char hash[HASH_SIZE], *guard;
-    struct span h = house_processing("k", hash);
+    char hash[HASH_SIZE], other[HASH_SIZE], *guard;
+    struct span h = house_processing("k", hash), listened_to = listened(other);
     (void)state;
-    assert_int_equal(request_complete(house_app(), h, 1, SPAN("{}"), &err), 1);
+    assert_int_equal(trips_to_complete(h), 2);
+    assert_int_equal(trips_to_complete(listened_to), 3);
+    free(house_cli("DEL", "peygir:webhook:queue", NULL));
     guard = house_cli("HGETALL", key_guard(h).s, NULL);
     assert_null(strstr(guard, "listeners"));
     free(guard);
-    assert_told(h, "far", "call", NULL, 0);
+    assert_told(h, NULL, 0);
 }
 
 #define FRESH(name) cmocka_unit_test_setup(name, house_fresh)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FRESH(each_listener_gets_a_job_of_its_type_in_its_queue),
+        FRESH(a_listener_gets_a_job_of_its_kinds_type_in_that_types_queue),
         FRESH(each_code_that_is_needed_is_told_and_nothing_twice),
         FRESH(whoever_looks_at_one_that_a_bot_ended_tells),
         FRESH(what_nobody_told_is_told_by_the_look_that_forgets_nothing),
         FRESH(a_full_redis_is_told_later),
+        FRESH(what_others_write_into_the_guard_pushes_nothing_but_the_kinds),
+        FRESH(a_code_that_a_reopened_request_needs_is_told_as_well),
         FRESH(a_request_nobody_listens_to_costs_nothing),
     };
     return cmocka_run_group_tests_name("listener", tests, house_setup, house_teardown);

@@ -159,8 +159,8 @@ static void codes_begin_anew_and_no_leg_of_before_is_taken_for_one_of_now(void *
     assert_int_equal(begin(hash, hash, 0, 3).what, BEGIN_CALL);
     assert_int_equal(otp_require(house_app(), service, h, 3, &(struct otp_ask){ .length = 5 }, &err), 1);
     assert_int_equal(otp_submit(house_app(), service, h, SPAN("12345"), &err), 1);
-    snprintf(leg, sizeof leg, "%s.2", hash);
-    assert_int_equal(begin(leg, hash, 2, 4).what, BEGIN_CALL);
+    snprintf(leg, sizeof leg, "%s.3", hash);
+    assert_int_equal(begin(leg, hash, 3, 4).what, BEGIN_CALL);
 }
 
 /* What a crash between reopening a request and putting back its job leaves: nobody waits for ever. */
