@@ -1,23 +1,17 @@
-/* http.c: libcurl's multi interface on a libuv loop. curl says which sockets to watch and when it wants to be
- * woken; libuv says when that happened; then curl goes on with all calls. A call is on exactly one list: waiting
- * (for a free place), out (in curl's hands), cancelled (its done is called soon). */
+/* http.c: HTTP calls, each a handle of libcurl that multi.h carries on the loop. */
 #include "net/http.h"
 
-#include <curl/curl.h>
-#include <stdbool.h>
+#include "net/multi.h"
+
 #include <strings.h>
-#include <sys/queue.h>
 
 #define CONNECT_MS 5000L
 #define BODY_BYTES_MAX (1024 * 1024)
 #define HEADER_BYTES_MAX (64 * 1024)
 #define RECEIVE_BYTES 4096L /* buffer of each call: thousands wait at once, few receive */
-#define IDLE_CONNECTIONS 32L
 
 struct http_call {
-    TAILQ_ENTRY(http_call) link;
-    enum { WAITING, OUT, CANCELLED, ENDED } state;
-    struct http *http;
+    struct multi_call place; /* first, so that a place is its call */
     CURL *easy;
     struct curl_slist *headers;
     http_done done;
@@ -30,22 +24,8 @@ struct http_call {
     char reason[CURL_ERROR_SIZE];
 };
 
-TAILQ_HEAD(calls, http_call);
-
 struct http {
-    uv_loop_t *loop;
-    CURLM *multi;
-    uv_timer_t timer;  /* curl's */
-    uv_timer_t later;  /* delivers what was cancelled */
-    int open_handles;  /* of the two */
-    size_t max_out, out_count, count;
-    struct calls waiting, out, cancelled;
-};
-
-struct watch {
-    uv_poll_t poll; /* first, so that a handle is its watch */
-    struct http *http;
-    curl_socket_t fd;
+    struct multi *multi;
 };
 
 /* --- results --- */
@@ -58,11 +38,9 @@ static void free_call(struct http_call *call)
     free(call);
 }
 
-/* The one place where done is called: the call is on no list any more. */
+/* The one place where done is called. */
 static void report(struct http_call *call, struct http_result *result)
 {
-    call->state = ENDED;
-    call->http->count--;
     call->done(call->ctx, result);
     free_call(call);
 }
@@ -119,144 +97,14 @@ static void report_end(struct http_call *call, CURLcode code)
     report(call, &result);
 }
 
-/* --- places --- */
-
-static void check(CURLMcode code, const char *what)
+static void on_ended(struct multi_call *place, bool cancelled, CURLcode code)
 {
-    if (code == CURLM_OK)
-        return;
-    fprintf(stderr, "http: %s: %s\n", what, curl_multi_strerror(code));
-    abort();
-}
+    struct http_call *call = (struct http_call *)place;
 
-static void send_waiting(struct http *h)
-{
-    struct http_call *call;
-
-    while ((call = TAILQ_FIRST(&h->waiting)) && (h->max_out == 0 || h->out_count < h->max_out)) {
-        TAILQ_REMOVE(&h->waiting, call, link);
-        TAILQ_INSERT_TAIL(&h->out, call, link);
-        call->state = OUT;
-        h->out_count++;
-        check(curl_multi_add_handle(h->multi, call->easy), "a call cannot be started");
-    }
-}
-
-/* Out of curl's hands; a connection that is in the middle of something is closed. */
-static void take_back(struct http_call *call)
-{
-    struct http *h = call->http;
-
-    TAILQ_REMOVE(&h->out, call, link);
-    h->out_count--;
-    check(curl_multi_remove_handle(h->multi, call->easy), "a call cannot be ended");
-}
-
-static void take_ended(struct http *h)
-{
-    CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(h->multi, &left))) {
-        struct http_call *call = NULL;
-        CURLcode code = message->data.result;
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-        take_back(call); /* the message is gone now */
-        report_end(call, code);
-    }
-    send_waiting(h);
-}
-
-/* --- curl and libuv --- */
-
-static void on_timer(uv_timer_t *timer);
-
-static void start_timer(struct http *h, long timeout_ms)
-{
-    uv_update_time(h->loop);
-    uv_timer_start(&h->timer, on_timer, (uint64_t)timeout_ms, 0);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct http *h = timer->data;
-    long timeout_ms = -1;
-    int running;
-
-    check(curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running), "time cannot be kept");
-    take_ended(h);
-    /* curl names a moment once; were this wake-up a little early, it would not ask again. */
-    curl_multi_timeout(h->multi, &timeout_ms);
-    if (timeout_ms >= 0 && !uv_is_active((uv_handle_t *)timer))
-        start_timer(h, timeout_ms > 0 ? timeout_ms : 1);
-}
-
-static int on_timeout_wish(CURLM *multi, long timeout_ms, void *ctx)
-{
-    struct http *h = ctx;
-
-    (void)multi;
-    if (timeout_ms < 0)
-        uv_timer_stop(&h->timer);
+    if (cancelled)
+        report_cancelled(call);
     else
-        start_timer(h, timeout_ms);
-    return 0;
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events)
-{
-    struct watch *w = (struct watch *)poll;
-    struct http *h = w->http;
-    int what = status < 0 ? CURL_CSELECT_ERR : 0;
-    int running;
-
-    if (events & UV_READABLE)
-        what |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
-        what |= CURL_CSELECT_OUT;
-    check(curl_multi_socket_action(h->multi, w->fd, what, &running), "a socket cannot be served");
-    take_ended(h);
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static struct watch *new_watch(struct http *h, curl_socket_t fd)
-{
-    struct watch *w = xcalloc(1, sizeof(*w));
-
-    w->http = h;
-    w->fd = fd;
-    if (uv_poll_init_socket(h->loop, &w->poll, fd) < 0) {
-        free(w);
-        return NULL;
-    }
-    curl_multi_assign(h->multi, fd, w);
-    return w;
-}
-
-static int on_socket_wish(CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned)
-{
-    struct http *h = ctx;
-    struct watch *w = assigned;
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (w) {
-            uv_poll_stop(&w->poll);
-            uv_close((uv_handle_t *)&w->poll, on_watch_closed);
-            curl_multi_assign(h->multi, fd, NULL);
-        }
-        return 0;
-    }
-    if (!w)
-        w = new_watch(h, fd);
-    return w && uv_poll_start(&w->poll, events, on_socket) == 0 ? 0 : -1;
+        report_end(call, code);
 }
 
 /* --- one call --- */
@@ -373,7 +221,6 @@ static void set_manners(struct http_call *call, const struct http_request *rq)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
@@ -388,7 +235,6 @@ static struct http_call *send_call(struct http *h, const struct http_request *rq
 {
     struct http_call *call = xcalloc(1, sizeof(*call));
 
-    call->http = h;
     call->done = done;
     call->ctx = ctx;
     call->max_body_bytes = rq->max_body_bytes ? rq->max_body_bytes : BODY_BYTES_MAX;
@@ -399,10 +245,8 @@ static struct http_call *send_call(struct http *h, const struct http_request *rq
     set_manners(call, rq);
     set_headers(call, rq->headers);
     set_method(call, rq->method ? rq->method : method, rq->body);
-    call->state = WAITING;
-    TAILQ_INSERT_TAIL(&h->waiting, call, link);
-    h->count++;
-    send_waiting(h);
+    call->place.ended = on_ended;
+    multi_start(h->multi, &call->place, call->easy);
     return call;
 }
 
@@ -416,86 +260,30 @@ struct http_call *http_post(struct http *h, const struct http_request *rq, http_
     return send_call(h, rq, "POST", done, ctx);
 }
 
-static void on_later(uv_timer_t *timer)
-{
-    struct http *h = timer->data;
-    struct http_call *call;
-
-    while ((call = TAILQ_FIRST(&h->cancelled))) {
-        TAILQ_REMOVE(&h->cancelled, call, link);
-        report_cancelled(call);
-    }
-    send_waiting(h);
-}
-
 void http_cancel(struct http_call *call)
 {
-    struct http *h = call->http;
-
-    if (call->state == CANCELLED || call->state == ENDED)
-        return;
-    if (call->state == OUT)
-        take_back(call);
-    else
-        TAILQ_REMOVE(&h->waiting, call, link);
-    call->state = CANCELLED;
-    TAILQ_INSERT_TAIL(&h->cancelled, call, link);
-    uv_timer_start(&h->later, on_later, 0, 0);
+    multi_cancel(&call->place);
 }
 
 size_t http_calls(const struct http *h)
 {
-    return h->count;
+    return multi_calls(h->multi);
 }
 
 /* --- the whole --- */
-
-static void open_timer(struct http *h, uv_timer_t *timer)
-{
-    uv_timer_init(h->loop, timer);
-    timer->data = h;
-    h->open_handles++;
-}
 
 struct http *http_new(uv_loop_t *loop, size_t max_connections)
 {
     struct http *h = xcalloc(1, sizeof(*h));
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(h->multi = curl_multi_init()))
-        abort();
-    h->loop = loop;
-    h->max_out = max_connections;
-    TAILQ_INIT(&h->waiting);
-    TAILQ_INIT(&h->out);
-    TAILQ_INIT(&h->cancelled);
-    open_timer(h, &h->timer);
-    open_timer(h, &h->later);
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wish);
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wish);
-    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
+    h->multi = multi_new(loop, max_connections);
     return h;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    struct http *h = handle->data;
-
-    if (--h->open_handles == 0)
-        free(h);
 }
 
 void http_free(struct http *h)
 {
-    struct http_call *call;
-
     if (!h)
         return;
-    while ((call = TAILQ_FIRST(&h->waiting)) || (call = TAILQ_FIRST(&h->out)))
-        http_cancel(call);
-    on_later(&h->later);
-    curl_multi_cleanup(h->multi);
-    uv_close((uv_handle_t *)&h->timer, on_timer_closed);
-    uv_close((uv_handle_t *)&h->later, on_timer_closed);
+    multi_free(h->multi);
+    free(h);
 }
