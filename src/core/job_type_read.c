@@ -18,8 +18,9 @@
 #define YEAR_S (366 * DAY_S)
 #define UNIQUE_MAX 16 /* members */
 #define LIMIT_MAX 1000000
+#define MAILS_AT_ONCE 4 /* where a type says nothing: connections that a mail server is used to from one client */
 
-const char *const job_handlers[] = { "http", "exec", "notify", "none", "webhook", "maintenance", NULL };
+const char *const job_handlers[] = { "http", "exec", "notify", "mail", "none", "webhook", "maintenance", NULL };
 
 /* --- pieces --- */
 
@@ -259,6 +260,8 @@ static int read_limits(const struct jread *root, struct job_type *t, struct err 
 {
     struct jread at = jread_member(root, "limits");
 
+    if (!at.obj && strcmp(t->handler, "mail") == 0)
+        t->limit = (struct job_limit){ .type = t->name, .at_once = MAILS_AT_ONCE };
     if (!at.obj)
         return 0;
     if (jread_expect(&at, KNOWN("at_once", "per"), err) < 0 ||

@@ -278,23 +278,40 @@ void locale_add(const struct locale *l, struct str *out, const char *key, const 
     fill(l, out, locale_text(l, key), param_value, params);
 }
 
-static bool json_value(const struct locale *l, struct str *out, struct span name, const void *ctx)
+static struct span member(struct span object, struct span name)
 {
-    const struct span *object = ctx;
-    struct span value;
     char key[64];
 
     if (name.len >= sizeof(key))
-        return false;
+        return (struct span){ NULL, 0 };
     memcpy(key, name.s, name.len);
     key[name.len] = '\0';
-    value = raw_get(*object, key);
+    return raw_get(object, key);
+}
+
+static bool json_value(const struct locale *l, struct str *out, struct span name, const void *ctx)
+{
+    struct span value = member(*(const struct span *)ctx, name);
+
     if (!value.s)
         return false;
-    if (raw_string(value, out))
-        return true;
-    locale_add_decimal(l, out, value);
+    if (!raw_string(value, out))
+        locale_add_decimal(l, out, value);
     return true;
+}
+
+static bool value_or_gap(const struct locale *l, struct str *out, struct span name, const void *ctx)
+{
+    struct span value = member(*(const struct span *)ctx, name);
+
+    if (value.s && !raw_string(value, out) && !strchr("{[tfn", *value.s))
+        locale_add_decimal(l, out, value);
+    return true;
+}
+
+void locale_add_filled(const struct locale *l, struct str *out, const char *text, struct span object)
+{
+    fill(l, out, text, value_or_gap, &object);
 }
 
 /* Length of the key that a stored message begins with, 0 when it begins with none. */

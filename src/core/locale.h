@@ -45,6 +45,9 @@ void locale_add(const struct locale *l, struct str *out, const char *key, const 
  * underscores beginning with "messages." or "errors.") becomes its text; anything else is text already and is appended as it is. Numbers of the object are shown with the
  * language's digits. */
 void locale_add_message(const struct locale *l, struct str *out, struct span message);
+/* Append any text with {name} replaced by that member of a JSON object, numbers with the language's digits; one that the object has not, or
+ * that is neither text nor number, leaves a gap. `object` has passed json_check. */
+void locale_add_filled(const struct locale *l, struct str *out, const char *text, struct span object);
 
 /* Numbers with the language's digits and grouping (fa: ۱۲٬۳۴۵). */
 void locale_add_number(const struct locale *l, struct str *out, int64_t n);

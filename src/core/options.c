@@ -3,6 +3,7 @@
 #include "core/options.h"
 
 #include "base/address.h"
+#include "core/rules_text.h"
 
 #include <unistd.h>
 
@@ -125,9 +126,8 @@ static int check_speed(const char *value, struct err *err)
 
 static int check_mail_from(const char *value, struct err *err)
 {
-    const char *at = strchr(value, '@');
     (void)err;
-    return at && at > value && at[1] && !strchr(at + 1, '@') && !strpbrk(value, " ,;<>\"") ? 0 : -1;
+    return rules_is_email(span_of(value)) ? 0 : -1;
 }
 
 /* --- the table --- */
@@ -284,7 +284,12 @@ const struct setting options_table[OPT_COUNT] = {
         .help = "Share of a sale that is the commission, named in notifications."),
     ROW(MAIL_URL, .type = SETTING_URL, .fallback = "smtp://127.0.0.1:25", .programs = PROGRAM_WORKER, .secret = true,
         .check = check_mail_url, .accepts = "a URL that begins with smtp:// or smtps://",
-        .help = "Server that mail is handed to: smtp://[user:password@]host:port."),
+        .help = "Server that mail is handed to: smtp://[user@]host:port or smtps://[user@]host:port. smtp:// needs STARTTLS, but not on "
+                "this machine's own addresses; ?starttls=no or ?starttls=yes behind it says otherwise."),
+    ROW(MAIL_PASSWORD_FILE, .type = SETTING_PATH, .programs = PROGRAM_WORKER,
+        .help = "File that holds the password of the user in MAIL_URL. Mode 0600."),
+    ROW(MAIL_CA_FILE, .type = SETTING_PATH, .programs = PROGRAM_WORKER,
+        .help = "File of the certificates (PEM) that the mail server's is checked against. When not set, the system's."),
     ROW(MAIL_FROM, .type = SETTING_TEXT, .programs = PROGRAM_WORKER, .check = check_mail_from,
         .accepts = "one e-mail address, such as peygir@example.org", .help = "Address that mail is sent from."),
 };

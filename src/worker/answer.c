@@ -108,3 +108,12 @@ int answer_read(struct span text, struct answer *out, struct err *err)
     read_error(value[CODE], value[RETRYABLE], out);
     return 0;
 }
+
+void answer_add_error(struct str *out, const char *code, const char *message, bool retryable)
+{
+    str_adds(out, "{\"status\":\"error\",\"code\":");
+    str_add_json(out, code, strlen(code));
+    str_adds(out, ",\"message\":");
+    str_add_json(out, message, strlen(message));
+    str_addf(out, ",\"retryable\":%s}", retryable ? "true" : "false");
+}

@@ -34,5 +34,7 @@ struct answer {
 /* Read an answer; spans are borrowed from `text`. 0, or -1 (ERR_INVALID, *out undefined) when it is none: not JSON, not
  * an object, no known status, data or otp that are no objects. Sentences never quote the text. */
 int answer_read(struct span text, struct answer *out, struct err *err);
+/* Append an answer that says an error, for handlers that make their own. */
+void answer_add_error(struct str *out, const char *code, const char *message, bool retryable);
 
 #endif

@@ -13,6 +13,7 @@ struct house;
 struct http;
 struct job;
 struct job_type;
+struct mailer;
 struct pool;
 struct warden;
 
@@ -24,6 +25,7 @@ struct workshop {
     struct http *http;
     const char *api_url; /* LOCAL_API_URL without a final slash */
     struct warden *warden; /* of programs; NULL: there is none */
+    struct mailer *mailer; /* NULL: no job type has the handler mail */
 };
 
 /* What is to be called. `job` and `type` stay until `done`; the rest is copied by start. */
@@ -73,6 +75,7 @@ extern const struct handler handler_http;
 extern const struct handler handler_exec;
 extern const struct handler handler_notify;
 extern const struct handler handler_webhook;
+extern const struct handler handler_mail;
 extern const struct handler handler_maintenance;
 extern const struct handler handler_none; /* does nothing and succeeds: to measure with, and to mark a point */
 

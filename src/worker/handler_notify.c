@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "core/job.h"
 #include "core/notify.h"
+#include "worker/answer.h"
 #include "worker/handler.h"
 #include "core/pool.h"
 
@@ -18,9 +19,7 @@ struct call {
 /* The producer's mistake: sending it again would not help. */
 static void refuse(struct call *call, const char *sentence)
 {
-    str_adds(&call->answer, "{\"status\":\"error\",\"code\":\"invalid_payload\",\"message\":");
-    str_add_json(&call->answer, sentence, strlen(sentence));
-    str_adds(&call->answer, ",\"retryable\":false}");
+    answer_add_error(&call->answer, "invalid_payload", sentence, false);
 }
 
 static bool absent(struct span value)

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/job_type.h"
 #include "core/options.h"
+#include "worker/mailer.h"
 #include "worker/worker.h"
 
 #include <curl/curl.h>
@@ -71,9 +72,10 @@ static int run(const struct settings *settings, struct worker_options *options)
     }
     if (options->queue_count == 0)
         add_queues_of_types(options, house.job_types);
-    int status = worker_run(&house, options, &err) < 0 ? EXIT_OSERR : 0;
+    int status = mailer_open(&house, &options->mailer, &err) < 0 ? EXIT_CONFIG : worker_run(&house, options, &err) < 0 ? EXIT_OSERR : 0;
     if (status != 0)
         log_error("%s", err.text);
+    mailer_free(options->mailer);
     house_close(&house);
     return status;
 }

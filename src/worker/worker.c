@@ -11,6 +11,7 @@
 #include "worker/carry.h"
 #include "worker/feed.h"
 #include "worker/finisher.h"
+#include "worker/mailer.h"
 #include "worker/taker.h"
 #include "worker/upkeep.h"
 #include "worker/warden.h"
@@ -54,6 +55,7 @@ static void gone(void *ctx)
                                      (uv_handle_t *)&w->once_timer,  (uv_handle_t *)&w->turn };
     feed_close(w->feed);
     http_free(w->shop.http);
+    mailer_stop(w->shop.mailer);
     breakers_free(w->breakers);
     alarms_close(w->alarms);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
@@ -239,6 +241,8 @@ static void begin(struct worker *w)
     w->shop.loop = &w->loop;
     w->shop.pool = w->pool;
     w->shop.http = http_new(&w->loop, 0);
+    w->shop.mailer = w->options->mailer;
+    mailer_start(w->shop.mailer, &w->loop);
     w->breakers = breakers_new();
     w->shop.api_url = w->api_url;
     w->taker = taker_new(w);

@@ -35,6 +35,7 @@ struct worker_options {
     char **queues; /* borrowed */
     size_t queue_count;
     bool once, stop_when_empty;
+    struct mailer *mailer; /* NULL: no job type has the handler mail */
 };
 
 struct worker {

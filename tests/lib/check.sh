@@ -3,7 +3,7 @@
 # Everything a suite printed is in .build/check/SUITE.log.
 # shellcheck disable=SC2015,SC2154  # `a && b || c` as in run; ROOT and the package lists come from run
 
-CHECK_PACKAGES=(libcmocka-dev chromium fonts-noto-core curl python3-redis socat jq)
+CHECK_PACKAGES=(libcmocka-dev chromium fonts-noto-core curl python3-redis python3-aiosmtpd openssl socat jq)
 PASSED=0 FAILED=0 SKIPPED=0
 
 # tally SUITE PASSED FAILED [SKIPPED]: one line about a suite, and the sums.

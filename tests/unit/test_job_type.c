@@ -110,10 +110,23 @@ static void every_member_of_an_exec_type_is_read(void **state)
     job_types_free(types);
 }
 
+static void four_mails_of_a_type_go_at_once_where_it_says_nothing_else(void **state)
+{
+    struct job_types *types = open_with("{\"handler\":\"mail\"}");
+
+    (void)state;
+    assert_string_equal(find(types, "x")->limit.type, "x");
+    assert_int_equal(find(types, "x")->limit.at_once, 4);
+    job_types_free(types);
+    types = open_with("{\"handler\":\"mail\",\"limits\":{\"per\":{\"jobs\":1,\"seconds\":1}}}");
+    assert_int_equal(find(types, "x")->limit.at_once, 0);
+    job_types_free(types);
+}
+
 static void handlers_are_those_of_the_table(void **state)
 {
     static const char *const texts[] = { "{\"handler\":\"http\"}", "{\"handler\":\"exec\",\"command\":[\"true\"]}",
-                                         "{\"handler\":\"notify\"}", "{\"handler\":\"none\"}",
+                                         "{\"handler\":\"notify\"}", "{\"handler\":\"mail\"}", "{\"handler\":\"none\"}",
                                          "{\"handler\":\"webhook\"}" };
     const size_t last = ARRAY_LEN(texts); /* maintenance, which only types of certain names may have */
     struct job_types *types;
@@ -143,7 +156,7 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
         { "{}", "x.json: handler: is missing." },
         { "{\"handler\":\"\"}", "x.json: handler: is empty." },
         { "{\"handler\":7}", "x.json: handler: must be a text in double quotes." },
-        { "{\"handler\":\"fetch\"}", "x.json: handler: unknown value \"fetch\"; known are: http, exec, notify, none, webhook, maintenance." },
+        { "{\"handler\":\"fetch\"}", "x.json: handler: unknown value \"fetch\"; known are: http, exec, notify, mail, none, webhook, maintenance." },
         { "{\"handler\":\"maintenance\"}", "x.json: handler: maintenance is only for the types that Peygir brings along, not for x." },
         { "{\"handler\":\"http\",\"handler\":\"http\"}", "x.json: " },
         { HTTP("\"quene\":\"a\""), "x.json: quene: is not known here; known are: title, handler, path, command," },
@@ -484,6 +497,7 @@ int main(void)
         IN_FILES(a_type_says_which_jobs_are_the_same),
         IN_FILES(a_type_may_be_unique_as_a_whole_or_not_at_all),
         IN_FILES(handlers_are_those_of_the_table),
+        IN_FILES(four_mails_of_a_type_go_at_once_where_it_says_nothing_else),
         IN_FILES(a_wrong_file_is_refused_with_file_place_and_reason),
         IN_FILES(the_name_of_the_file_is_the_name_of_the_type),
         IN_FILES(types_are_in_order_of_name_and_found_by_it),

@@ -150,7 +150,7 @@ static void the_table_has_the_contracts_names_and_defaults(void **state)
         { "CRYPTO_API_URL", "https://api.coingecko.com/api/v3" }, { "CRYPTO_API_KEY_FILE", NULL },
         { "STOCK_API_URL", "https://finnhub.io/api/v1" }, { "STOCK_API_KEY_FILE", NULL },
         { "RESPONSE_REMINDER_HOURS", "8,24,48,168" }, { "COMMISSION_RATE", "0.10" },
-        { "MAIL_URL", "smtp://127.0.0.1:25" }, { "MAIL_FROM", NULL },
+        { "MAIL_URL", "smtp://127.0.0.1:25" }, { "MAIL_PASSWORD_FILE", NULL }, { "MAIL_CA_FILE", NULL }, { "MAIL_FROM", NULL },
     };
     assert_int_equal(OPT_COUNT, ARRAY_LEN(contract));
     for (size_t i = 0; i < ARRAY_LEN(contract); i++) {
@@ -215,7 +215,7 @@ static void each_option_accepts_its_own_form(void **state)
     checks_accept(OPT_COMMISSION_RATE, LIST("0", "0.10", "1"), LIST("1.1", "10%", "-0.1"));
     checks_accept(OPT_MAIL_URL, LIST("smtp://h", "smtps://u:p@h:465"), LIST("http://h", "h"));
     checks_accept(OPT_MAIL_FROM, LIST("a@b", "peygir@example.org"),
-                  LIST("a", "@b", "a@", "a@b@c", "A <a@b>", "a@b,c@d"));
+                  LIST("a", "@b", "a@", "a@b@c", "A <a@b>", "a@b,c@d", "a@b\nc"));
     char prefix[66];
     memset(prefix, 'p', 65);
     prefix[65] = '\0';
