@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "core/job_type.h"
 
-const char *const listener_types[LISTENER_KINDS] = { [LISTENER_WEBHOOK] = "webhook" };
+const char *const listener_types[LISTENER_KINDS] = { [LISTENER_WEBHOOK] = "webhook", [LISTENER_MAIL] = "mail" };
 
 void listener_add(struct str *lines, enum listener_kind kind, struct span json)
 {
@@ -19,6 +19,13 @@ void listener_add(struct str *lines, enum listener_kind kind, struct span json)
 bool listener_hears(enum request_status status)
 {
     return status == REQUEST_OTP_REQUIRED || request_is_final(status);
+}
+
+bool listener_is_first_code(const char *job_id)
+{
+    static const char word[] = ".otp_required0";
+    size_t len = strlen(job_id), end = sizeof word - 1;
+    return len > end && strcmp(job_id + len - end, word) == 0;
 }
 
 /* As the document says it; now, where it says nothing that could be so. */

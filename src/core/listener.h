@@ -15,7 +15,7 @@
 
 #include "core/request.h"
 
-enum listener_kind { LISTENER_WEBHOOK, LISTENER_KINDS };
+enum listener_kind { LISTENER_WEBHOOK, LISTENER_MAIL, LISTENER_KINDS };
 extern const char *const listener_types[LISTENER_KINDS]; /* words of the lines, and the types of the jobs, from etc/jobs */
 
 /* Append a line. `json` is one line. */
@@ -23,6 +23,8 @@ void listener_add(struct str *lines, enum listener_kind kind, struct span json);
 
 /* Does this status concern listeners? */
 bool listener_hears(enum request_status status);
+/* Is this id that of a job which tells that the first code is needed? */
+bool listener_is_first_code(const char *job_id);
 
 /* What a request is at a moment, kept while the connection is used for something else. */
 struct listener_news {

@@ -220,6 +220,8 @@ const struct setting options_table[OPT_COUNT] = {
     ROW(PEYGIR_SECRET_FILE, .type = SETTING_PATH, .programs = ALMOST_ALL,
         .help = "File of secret keys, one a line: the first makes, all open. Mode 0600, the same on every host. "
                 "peygir-web and peygir-push do not start without, nor does peygir-worker when a service seals its values."),
+    ROW(PEYGIR_SITE_URL, .type = SETTING_URL, .programs = PROGRAM_WORKER, .check = check_http_url, .accepts = HTTP_SCHEMES,
+        .help = "Address of the site as visitors know it, such as https://peygir.example.org, to which links in e-mail lead."),
     ROW(PEYGIR_LIMIT_FACTOR, .type = SETTING_NUMBER, .min = 0, .max = 1000000, .fallback = "1",
         .programs = PROGRAM_WEB | PROGRAM_PUSH | PROGRAM_RUN,
         .help = "Multiplies every rate limit; 0 switches them off."),

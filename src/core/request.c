@@ -6,6 +6,7 @@
 #include "core/change.h"
 #include "core/estimate.h"
 #include "core/limit.h"
+#include "core/news.h"
 #include "core/otp.h"
 #include "core/seal.h"
 #include "core/secret.h"
@@ -194,8 +195,9 @@ void request_touch(struct app *app, const struct request *rq)
 static void make_hash(struct app *app, const struct request_new *n, char hash[HASH_SIZE], char values[17])
 {
     uint8_t mac[DIGEST_BYTES], values_mac[DIGEST_BYTES];
-    const struct digest_part data[] = { { n->service->slug, strlen(n->service->slug) }, { n->data.s, n->data.len }, { n->listeners.s, n->listeners.len } };
-    secret_sign(app->house->secret, "values", data, ARRAY_LEN(data) - (n->listeners.len > 0 ? 0 : 1), values_mac);
+    const struct digest_part data[] = { { n->service->slug, strlen(n->service->slug) }, { n->data.s, n->data.len },
+                                        { n->listeners.s, n->listeners.len }, { n->news_to.s, n->news_to.len } };
+    secret_sign(app->house->secret, "values", data, n->news_to.len > 0 ? 4 : n->listeners.len > 0 ? 3 : 2, values_mac);
     rnd_hex(values_mac, 8, values);
     const struct digest_part parts[] = { { n->owner.s, n->owner.len },
                                          { n->key.s, n->key.len },
@@ -268,14 +270,22 @@ struct birth {
     const char *hash, *values;
     char mobile[LIMIT_WHO_LEN + 1]; /* where its codes go; "": nowhere that is counted */
     int64_t now_ms, estimate_s, check;
-    struct str document, entry, view;
+    struct str document, entry, view, listeners;
 };
+
+static void add_listeners(struct app *app, struct birth *b)
+{
+    str_add_span(&b->listeners, b->n->listeners);
+    if (b->n->news_to.len > 0)
+        news_add_listener(app->house, &b->listeners, b->hash, b->n->service, b->n->news_to, b->n->locale);
+}
 
 static int describe(struct app *app, struct birth *b, struct err *err)
 {
     struct request rq = { .status = REQUEST_PENDING, .now_ms = b->now_ms, .guard = { .revision = 1, .estimate_s = b->estimate_s } };
     memcpy(rq.hash, b->hash, HASH_SIZE);
     make_document(app, b->n, b->hash, b->now_ms, &b->document);
+    add_listeners(app, b);
     if (document_read((struct span){ b->document.s, b->document.len }, &rq.doc, err) < 0)
         return -1;
     document_add_entry(&b->entry, &rq.doc);
@@ -356,7 +366,7 @@ static void queue_birth(struct app *app, const struct birth *b)
     add_field(args, &nargs, "terms", (struct span){ terms.s, terms.len });
     add_field(args, &nargs, "user_id", b->n->user_id);
     add_field(args, &nargs, "mobile", span_of(b->mobile));
-    add_field(args, &nargs, "listeners", b->n->listeners);
+    add_field(args, &nargs, "listeners", (struct span){ b->listeners.s, b->listeners.len });
     redis_use_db(app->redis, app->main_db);
     redis_queuef(app->redis, "ZADD %b %lld %b", watch.s, watch.len, (long long)(b->now_ms + NEW_WATCH_MS), hash.s, hash.len);
     queue_lists(app, b);
@@ -436,7 +446,7 @@ static int prepare(struct app *app, struct birth *b, struct err *err)
 int request_create(struct app *app, const struct request_new *n, char hash[HASH_SIZE], struct err *err)
 {
     char values[17];
-    struct birth b = { .n = n, .hash = hash, .values = values, .document = STR_INIT, .entry = STR_INIT, .view = STR_INIT };
+    struct birth b = { .n = n, .hash = hash, .values = values, .document = STR_INIT, .entry = STR_INIT, .view = STR_INIT, .listeners = STR_INIT };
     make_hash(app, n, hash, values);
     int result = -1;
     if (prepare(app, &b, err) == 0 && describe(app, &b, err) == 0) {
@@ -446,6 +456,7 @@ int request_create(struct app *app, const struct request_new *n, char hash[HASH_
     str_free(&b.document);
     str_free(&b.entry);
     str_free(&b.view);
+    str_free(&b.listeners);
     return result;
 }
 

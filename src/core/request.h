@@ -107,6 +107,7 @@ struct request_new {
     struct span owner, user_id; /* user_id.s NULL: visitor */
     const char *locale;
     struct span listeners; /* as listener_add makes them; absent: none */
+    struct span news_to;   /* address that gets news of it by e-mail (news.h); absent: none */
     struct span key;       /* submission key or Idempotency-Key; with the owner it decides the hash */
     bool key_is_exclusive; /* true: the same key with other values is refused (ERR_STATE); false: it makes another request */
 };

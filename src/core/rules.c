@@ -396,6 +396,11 @@ bool rules_confirmed(const struct rules *r)
     return has_kind(r, "confirmed");
 }
 
+bool rules_email(const struct rules *r)
+{
+    return has_kind(r, "email");
+}
+
 bool rules_mobile(const struct rules *r)
 {
     return has_kind(r, "iranian_mobile");

@@ -13,6 +13,7 @@ int rules_parse(const struct jread *at, struct rules **out, struct err *err);
 void rules_free(struct rules *r);
 bool rules_required(const struct rules *r);
 bool rules_confirmed(const struct rules *r); /* the form has a second field, {field}_confirmation */
+bool rules_email(const struct rules *r);  /* it is an e-mail address */
 bool rules_mobile(const struct rules *r); /* it is a mobile number: codes are sent there */
 bool rules_numeric(const struct rules *r); /* a number keypad suits it */
 /* For maxlength; 0: none. Only what max and between say: identifiers may be pasted with separators, which rules_tidy drops. */

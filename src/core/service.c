@@ -192,11 +192,27 @@ static void add_member(struct str *json, const char *name, struct span value)
     str_add_json(json, value.s, value.len);
 }
 
+const struct service_field *service_news_field(const struct service *s)
+{
+    for (size_t i = 0; i < s->field_count; i++)
+        if (strcmp(s->fields[i].type, FIELD_NEWS) == 0)
+            return &s->fields[i];
+    return NULL;
+}
+
+void service_news_to(const struct service *s, rules_lookup lookup, void *ctx, struct str *out)
+{
+    const struct service_field *f = service_news_field(s);
+
+    if (f)
+        rules_tidy(f->rules, lookup(ctx, f->name), out);
+}
+
 int service_validate(const struct service *s, rules_lookup lookup, void *ctx, const struct locale *locale,
                      service_broken broken, void *broken_ctx, struct str *data)
 {
     struct str value = STR_INIT, message = STR_INIT, json = STR_INIT;
-    const struct service_field *f;
+    const struct service_field *f, *news = service_news_field(s);
     int good = 1;
 
     for (size_t i = 0; i < s->field_count; i++) {
@@ -207,7 +223,7 @@ int service_validate(const struct service *s, rules_lookup lookup, void *ctx, co
         if (!check_field(f, (struct span){ value.s, value.len }, lookup, ctx, locale, &message)) {
             broken(broken_ctx, f, message.s);
             good = 0;
-        } else if (value.len) {
+        } else if (value.len && f != news) {
             add_member(&json, f->name, (struct span){ value.s, value.len });
         }
     }

@@ -7,10 +7,11 @@
 #include "core/rules.h"
 #include "core/text.h"
 
+#define FIELD_NEWS "notify_email"
 struct service_field {
     char *name;             /* [a-z][a-z0-9_]*, never requestHash, otp, otpData, sealed */
     struct text *label, *hint, *placeholder; /* hint, placeholder may be NULL */
-    char *type;             /* text, tel, number, email, select, checkbox, textarea, date, password */
+    char *type;             /* text, tel, number, email, select, checkbox, textarea, date, password, notify_email */
     char *autocomplete;     /* HTML autocomplete token or NULL */
     bool personal;          /* masked wherever an administrator sees it */
     struct rules *rules;
@@ -74,7 +75,11 @@ const struct service *services_find(const struct services *s, struct span slug);
 int service_load(const char *file, struct service **out, struct err *err);
 void service_free(struct service *s);
 
-/* Validate submitted values. 1: good, *data is the JSON object text to store (only declared fields, normalised; absent optional ones
+/* The field of type notify_email, where a visitor leaves an address for news (news.h); NULL: there is none. */
+const struct service_field *service_news_field(const struct service *s);
+/* Append its value among those that service_validate found good; nothing where there is none. */
+void service_news_to(const struct service *s, rules_lookup lookup, void *ctx, struct str *out);
+/* Validate submitted values. 1: good, *data is the JSON object text to store (only declared fields but notify_email, normalised; absent optional ones
  * left out; "field_confirmation" values dropped); 0: some are broken: `broken` is called for each with its sentence, borrowed for
  * the call; data untouched. A select takes nothing but its choices. */
 typedef void (*service_broken)(void *ctx, const struct service_field *field, const char *sentence);

@@ -161,10 +161,22 @@ static int check_autocomplete(const struct jread *in, const struct service_field
     return 0;
 }
 
+static int check_news(const struct jread *in, const struct service *s, const struct service_field *f, struct err *err)
+{
+    struct jread type = jread_member(in, "type"), rules = jread_member(in, "rules");
+
+    if (strcmp(f->type, FIELD_NEWS) != 0)
+        return 0;
+    for (const struct service_field *before = s->fields; before < f; before++)
+        if (strcmp(before->type, FIELD_NEWS) == 0)
+            return jread_fail(&type, err, "another field is of the type " FIELD_NEWS " already; a request has one address for news.");
+    return rules_email(f->rules) ? 0 : jread_fail(&rules, err, "must have the rule email, for the type is " FIELD_NEWS ".");
+}
+
 static int read_field(const struct jread *at, struct service *s, size_t index, struct err *err)
 {
     static const char *const types[] = { "text",     "tel",      "number", "email",    "select",
-                                         "checkbox", "textarea", "date",   "password", NULL };
+                                         "checkbox", "textarea", "date",   "password", FIELD_NEWS, NULL };
     struct service_field *f = &s->fields[index];
     struct jread rules = jread_member(at, "rules");
 
@@ -180,7 +192,7 @@ static int read_field(const struct jread *at, struct service *s, size_t index, s
     if (choose(at, "type", f->type, types, err) < 0 ||
         read_string(at, "autocomplete", false, &f->autocomplete, err) < 0 ||
         check_autocomplete(at, f, err) < 0 || read_flag(at, "personal", &f->personal, err) < 0 ||
-        rules_parse(&rules, &f->rules, err) < 0)
+        rules_parse(&rules, &f->rules, err) < 0 || check_news(at, s, f, err) < 0)
         return -1;
     return read_choices(at, f, err);
 }

@@ -188,13 +188,17 @@ static const char *const places[REQUEST_STATUSES] = {
     [REQUEST_CANCELLED] = "result",
 };
 
-void view_add_place(struct str *out, const struct request *rq)
+void view_add_place_of(struct str *out, struct span slug, enum request_status status, const char *hash)
 {
-    struct span slug = request_slug(rq);
     str_adds(out, "/services/");
     str_add_url(out, slug.s, slug.len);
     str_addc(out, '/');
-    str_adds(out, places[rq->status]);
+    str_adds(out, places[status]);
     str_addc(out, '/');
-    str_add(out, rq->hash, HASH_LEN);
+    str_add(out, hash, HASH_LEN);
+}
+
+void view_add_place(struct str *out, const struct request *rq)
+{
+    view_add_place_of(out, request_slug(rq), rq->status, rq->hash);
 }

@@ -18,5 +18,6 @@ struct span view_message(const struct request *rq);
 int64_t view_left_s(const struct request *rq);
 /* Where the visitor belongs now: "/services/{slug}/progress/{hash}" or otp or result. */
 void view_add_place(struct str *out, const struct request *rq);
+void view_add_place_of(struct str *out, struct span slug, enum request_status status, const char *hash);
 
 #endif

@@ -16,6 +16,7 @@ static const struct input {
 } inputs[] = {
     { "text", "is_input", "text", NULL, false },         { "tel", "is_input", "tel", "tel", true },
     { "number", "is_input", "text", "numeric", true },   { "email", "is_input", "email", "email", true },
+    { FIELD_NEWS, "is_input", "email", "email", true },
     { "date", "is_input", "text", "numeric", true },     { "password", "is_input", "password", NULL, true },
     { "select", "is_select", NULL, NULL, false },        { "checkbox", "is_checkbox", NULL, NULL, false },
     { "textarea", "is_textarea", NULL, NULL, false },

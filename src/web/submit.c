@@ -48,6 +48,7 @@ static int store_session(struct exchange *x)
 int submit_request(struct exchange *x, const struct submission *s, char hash[HASH_SIZE])
 {
     char own_key[SUBMIT_KEY_SIZE];
+    struct str news_to = STR_INIT;
     bool newcomer = !x->session.known && !x->bearer.s;
     struct request_new n = { .service = x->service, .data = s->data, .owner = span_of(x->session.owner), .key = s->key,
                              .locale = locale_code(x->locale), .listeners = s->listeners, .key_is_exclusive = s->exclusive };
@@ -61,7 +62,10 @@ int submit_request(struct exchange *x, const struct submission *s, char hash[HAS
     }
     if (newcomer && store_session(x) < 0)
         return -1;
+    service_news_to(x->service, form_lookup, &x->form, &news_to);
+    n.news_to = (struct span){ news_to.s, news_to.len };
     rc = request_create(&x->seat->app, &n, hash, &x->err);
+    str_free(&news_to);
     if (rc < 0)
         return -1;
     metrics_submission(rc == 1);

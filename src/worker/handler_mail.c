@@ -1,6 +1,7 @@
 /* handler_mail.c: the mail handler: an e-mail, from a template, to one address (contract 6) */
 #include "base/json.h"
 #include "core/job.h"
+#include "core/news.h"
 #include "core/rules_text.h"
 #include "worker/answer.h"
 #include "worker/handler.h"
@@ -14,6 +15,8 @@ struct call {
     bool cancelled;
     struct str answer;
 };
+
+static const char success[] = "{\"status\":\"success\"}";
 
 /* --- what comes of it --- */
 
@@ -35,7 +38,7 @@ static void sent(void *ctx, const struct smtp_result *r)
                                           [SMTP_CANCELLED] = CALL_CANCELLED };
     struct call *call = ctx;
     if (r->outcome == SMTP_SENT) {
-        str_adds(&call->answer, "{\"status\":\"success\"}");
+        str_adds(&call->answer, success);
         answer(call);
     } else if (r->outcome == SMTP_PUT_OFF || r->outcome == SMTP_REJECTED) {
         bool later = r->outcome == SMTP_PUT_OFF;
@@ -61,6 +64,7 @@ static void on_turn(uv_handle_t *handle)
 struct wish {
     struct str to, template, locale;
     struct span data;
+    struct str own_data; /* what data lies in, where that is not the payload */
 };
 
 static void wish_free(struct wish *w)
@@ -68,6 +72,7 @@ static void wish_free(struct wish *w)
     str_free(&w->to);
     str_free(&w->template);
     str_free(&w->locale);
+    str_free(&w->own_data);
 }
 
 static bool is_there(struct span value)
@@ -94,18 +99,52 @@ static const char *read_payload(struct span payload, struct wish *w)
     return NULL;
 }
 
-/* 0: *mail is what is to be sent to w->to; -1: *err says why not. */
-static int write_mail(const struct mailer *m, const struct job *job, struct wish *w, struct str *mail, struct err *err)
+/* What the job of a request tells (core/news.h). 1; 0: nothing; -1. */
+static int read_news(const struct mailer *m, const struct job *job, struct span payload, struct wish *w, struct err *err)
 {
-    const char *wrong = read_payload(span_of(job->payload ? job->payload : ""), w);
-    if (wrong)
-        return err_set(err, ERR_INVALID, "%s", wrong);
+    struct news news = { .template = NULL };
+    int rc = news_read(m->house, payload, job->id, &news, err);
+    if (rc > 0) {
+        w->to = news.to;
+        w->locale = news.locale;
+        w->own_data = news.data;
+        w->data = (struct span){ news.data.s, news.data.len };
+        str_adds(&w->template, news.template);
+    } else {
+        news_free(&news);
+    }
+    return rc;
+}
+
+/* 1; 0: nothing is to be sent; -1: *err says why it cannot. */
+static int read_wish(const struct mailer *m, const struct job *job, struct wish *w, struct err *err)
+{
+    struct span payload = span_of(job->payload ? job->payload : "");
+    const char *wrong;
     if (!m->from)
         return err_set(err, ERR_CONFIG, "MAIL_FROM is not set: it must be the address that mail is sent from.");
-    return letters_write(m->letters,
-                         &(struct letter){ .from = m->from, .to = w->to.s, .template = w->template.s, .locale = w->locale.s,
-                                           .data = w->data, .job_id = job->id, .now_ms = house_now_ms(m->house) },
-                         mail, err);
+    if (json_check(payload.s, payload.len, NULL) == 0 && raw_get(payload, "listener").s)
+        return read_news(m, job, payload, w, err);
+    wrong = read_payload(payload, w);
+    return wrong ? err_set(err, ERR_INVALID, "%s", wrong) : 1;
+}
+
+/* 1: *mail is what is to be sent to w->to; 0; -1. */
+static int write_mail(const struct mailer *m, const struct job *job, struct wish *w, struct str *mail, struct err *err)
+{
+    int rc = read_wish(m, job, w, err);
+    if (rc <= 0)
+        return rc;
+    const struct letter letter = { .from = m->from, .to = w->to.s, .template = w->template.s, .locale = w->locale.s,
+                                   .data = w->data, .job_id = job->id, .now_ms = house_now_ms(m->house) };
+    return letters_write(m->letters, &letter, mail, err) < 0 ? -1 : 1;
+}
+
+static void add_refusal(struct str *answer, const struct err *err)
+{
+    static const char *const codes[] = { [ERR_CONFIG] = "mail_not_set_up", [ERR_EXPIRED] = "too_late", [ERR_FAILED] = "unreadable" };
+    const char *code = err->kind < ARRAY_LEN(codes) ? codes[err->kind] : NULL;
+    answer_add_error(answer, code ? code : "invalid_payload", err->text, false);
 }
 
 static void *start(const struct workshop *shop, const struct order *order, call_done done, void *ctx)
@@ -115,10 +154,14 @@ static void *start(const struct workshop *shop, const struct order *order, call_
     struct str mail = STR_INIT;
     struct err err = ERR_INIT;
     *call = (struct call){ .done = done, .ctx = ctx };
-    if (write_mail(shop->mailer, order->job, &wish, &mail, &err) == 0) {
+    int rc = write_mail(shop->mailer, order->job, &wish, &mail, &err);
+    if (rc > 0) {
         call->smtp = smtp_send(shop->mailer->smtp, shop->mailer->from, wish.to.s, (struct span){ mail.s, mail.len }, sent, call);
     } else {
-        answer_add_error(&call->answer, err.kind == ERR_CONFIG ? "mail_not_set_up" : "invalid_payload", err.text, false);
+        if (rc == 0)
+            str_adds(&call->answer, success);
+        else
+            add_refusal(&call->answer, &err);
         uv_idle_init(shop->loop, &call->turn);
         uv_close((uv_handle_t *)&call->turn, on_turn);
     }
@@ -137,7 +180,7 @@ static void cancel(void *handle)
 
 const struct handler handler_mail = {
     .name = "mail",
-    .needs = "A payload {\"to\", \"template\", \"locale\", \"data\"}; MAIL_URL and MAIL_FROM.",
+    .needs = "A payload {\"to\", \"template\", \"locale\", \"data\"}, or one that a request pushed (core/news.h); MAIL_URL and MAIL_FROM.",
     .promises = "One mail to one address; 4xx is tried again, 5xx is not; each try has the same Message-ID.",
     .start = start,
     .cancel = cancel,

@@ -2,6 +2,8 @@
 #include "worker/mailer.h"
 
 #include "core/job_type.h"
+#include "core/listener.h"
+#include "core/news.h"
 #include "core/options.h"
 
 #include <errno.h>
@@ -53,12 +55,32 @@ static int read_server(struct mailer *m, const struct settings *s, struct err *e
     return 0;
 }
 
+/* A service that asks its visitors for an address promises them mail. */
+static int check_promise(const struct house *house, struct err *err)
+{
+    static const enum option_id needed[] = { OPT_MAIL_FROM, OPT_PEYGIR_SITE_URL };
+    const struct service *service = news_service(house->services);
+    const struct job_type *type = house->job_types ? job_types_find(house->job_types, span_of(listener_types[LISTENER_MAIL])) : NULL;
+    if (!service)
+        return 0;
+    if (!type || strcmp(type->handler, "mail") != 0)
+        return err_set(err, ERR_CONFIG, "The service %s has a field " FIELD_NEWS ", and there is no job type mail with the handler mail in %s.",
+                       service->slug, options_dir(house->settings, OPT_PEYGIR_JOBS_DIR));
+    for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+        if (!settings_text(house->settings, needed[i]))
+            return err_set(err, ERR_CONFIG, "The service %s has a field " FIELD_NEWS ": %s must be set, for mail to its visitors.", service->slug,
+                           options_table[needed[i]].name);
+    return 0;
+}
+
 int mailer_open(const struct house *house, struct mailer **out, struct err *err)
 {
     struct mailer *m;
     char *dir;
     int rc;
     *out = NULL;
+    if (check_promise(house, err) < 0)
+        return -1;
     if (!is_needed(house->job_types))
         return 0;
     m = xcalloc(1, sizeof *m);

@@ -139,7 +139,7 @@ static void the_table_has_the_contracts_names_and_defaults(void **state)
         { "REDIS_SESSION_PREFIX", NULL }, { "REDIS_PUBSUB_CHANNEL", NULL }, { "PEYGIR_REQUEST_TTL", "1800" },
         { "PEYGIR_SERVICES_DIR", NULL }, { "PEYGIR_JOBS_DIR", NULL }, { "PEYGIR_SOURCES_DIR", NULL },
         { "PEYGIR_TEMPLATES_DIR", NULL }, { "PEYGIR_LOCALES_DIR", NULL }, { "PEYGIR_LOCALE", "fa" },
-        { "PEYGIR_SECRET_FILE", NULL }, { "PEYGIR_LIMIT_FACTOR", "1" },
+        { "PEYGIR_SECRET_FILE", NULL }, { "PEYGIR_SITE_URL", NULL }, { "PEYGIR_LIMIT_FACTOR", "1" },
         { "PEYGIR_INTERNAL_FROM", "127.0.0.0/8,::1,unix:" }, { "PEYGIR_LOG_LEVEL", "info" },
         { "PEYGIR_LOG_FORMAT", "text" }, { "WEB_THREADS", NULL }, { "WORKER_QUEUES", NULL },
         { "WORKER_CONCURRENCY", "1000" }, { "WORKER_TRIES", "3" }, { "WORKER_TIMEOUT", "300" },

@@ -323,6 +323,23 @@ static void a_select_takes_nothing_but_its_choices(void **state)
     service_free(s);
 }
 
+static void an_address_for_news_is_checked_and_is_no_value(void **state)
+{
+    static const char lines[] = "a=1\nto= ali@example.org ";
+    struct service *s = load(SERVICE("x",
+        "[{\"name\":\"a\",\"label\":\"A\"},{\"name\":\"to\",\"label\":\"T\",\"type\":\"notify_email\",\"rules\":\"email\"}]", ""));
+    struct str to = STR_INIT;
+
+    (void)state;
+    assert_string_equal(validated(s, lines), "{\"a\":\"1\"}");
+    service_news_to(s, line_value, (void *)(uintptr_t)lines, &to);
+    assert_string_equal(to.s, "ali@example.org");
+    assert_string_equal(service_news_field(s)->name, "to");
+    assert_non_null(strstr(validated(s, "a=1\nto=ali"), "to: "));
+    str_free(&to);
+    service_free(s);
+}
+
 static void the_demonstration_services_are_as_promised(void **state)
 {
     static const char *const steps[] = { "initializing", "authentication", "captcha_solving", "sending_otp",
@@ -372,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(good_values_become_the_stored_object, files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(every_broken_field_is_told, files_setup, files_teardown),
         cmocka_unit_test_setup_teardown(a_select_takes_nothing_but_its_choices, files_setup, files_teardown),
+        cmocka_unit_test_setup_teardown(an_address_for_news_is_checked_and_is_no_value, files_setup, files_teardown),
         cmocka_unit_test(the_demonstration_services_are_as_promised),
     };
 
