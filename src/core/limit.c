@@ -22,6 +22,7 @@ const struct limit limits[LIMITS] = {
     [LIMIT_SIGN_IN] = { "sign-in", 10, 60, 10, false },
     [LIMIT_STREAM] = { "stream", 60, 60, 60, false },
     [LIMIT_MOBILE] = { "mobile", 10, 3600, 10, false },
+    [LIMIT_MAIL] = { "mail", 10, 3600, 10, false },
 };
 
 /* Keeps the same text apart when it is counted as two things. */
@@ -29,6 +30,7 @@ static const char *const purposes[] = {
     [LIMIT_BY_ADDRESS] = "limit.address",
     [LIMIT_BY_USER] = "limit.user",
     [LIMIT_BY_MOBILE] = "limit.mobile",
+    [LIMIT_BY_MAIL] = "limit.mail",
     [LIMIT_BY_SITE] = "limit.site",
     [LIMIT_BY_ADMIN] = "limit.admin",
 };

@@ -11,7 +11,7 @@
 #include "core/keys.h"
 
 enum limit_id {
-    LIMIT_NONE, LIMIT_READ, LIMIT_SUBMIT, LIMIT_CANCEL, LIMIT_CODE, LIMIT_RESEND, LIMIT_SIGN_IN, LIMIT_STREAM, LIMIT_MOBILE,
+    LIMIT_NONE, LIMIT_READ, LIMIT_SUBMIT, LIMIT_CANCEL, LIMIT_CODE, LIMIT_RESEND, LIMIT_SIGN_IN, LIMIT_STREAM, LIMIT_MOBILE, LIMIT_MAIL,
     LIMITS
 };
 
@@ -27,7 +27,7 @@ enum limit_id limit_find(struct span name);
 bool limit_is_on(const struct house *house);
 
 #define LIMIT_WHO_LEN 32
-enum limit_by { LIMIT_BY_SESSION, LIMIT_BY_ADDRESS, LIMIT_BY_USER, LIMIT_BY_MOBILE, LIMIT_BY_SITE, LIMIT_BY_ADMIN };
+enum limit_by { LIMIT_BY_SESSION, LIMIT_BY_ADDRESS, LIMIT_BY_USER, LIMIT_BY_MOBILE, LIMIT_BY_MAIL, LIMIT_BY_SITE, LIMIT_BY_ADMIN };
 /* What stands for `who` in a key: LIMIT_WHO_LEN hex digits. All addresses of one line (address_line) are one. */
 void limit_who(const struct house *house, enum limit_by by, struct span who, char out[LIMIT_WHO_LEN + 1]);
 

@@ -122,7 +122,7 @@ static enum problem read_callback(struct exchange *x, struct str *listeners)
 /* The same key with other values is refused here, where on a form it makes another request: 422. */
 static enum problem store(struct exchange *x, struct span data, struct span listeners)
 {
-    const struct submission s = { .data = data, .key = x->param[PARAM_IDEMPOTENCY], .exclusive = true, .listeners = listeners };
+    struct submission s = { .data = data, .key = x->param[PARAM_IDEMPOTENCY], .exclusive = true, .listeners = listeners };
     char hash[HASH_SIZE];
 
     if (submit_request(x, &s, hash) == 0) {
@@ -132,7 +132,7 @@ static enum problem store(struct exchange *x, struct span data, struct span list
     if (x->err.kind == ERR_TOO_MANY) {
         str_reset(&x->words);
         locale_add_duration(x->locale, &x->words, x->err.retry_after_s);
-        return exchange_say_with(x, PROBLEM_TOO_MANY, "form.notice_codes", "time", x->words.s);
+        return exchange_say_with(x, PROBLEM_TOO_MANY, s.too_many, "time", x->words.s);
     }
     return x->err.kind == ERR_STATE ? exchange_say(x, PROBLEM_INVALID, "json.key_reused") : exchange_fail(x);
 }

@@ -235,13 +235,13 @@ static void go_to_progress(struct exchange *x, const char *hash)
     page_redirect(x, (struct span){ x->scratch.s, x->scratch.len });
 }
 
-/* The form with its values, and when a code may go to that number again. */
-static void show_too_many(struct exchange *x)
+/* The form with its values, and when a code or mail may go there again. */
+static void show_too_many(struct exchange *x, const char *words)
 {
     struct str notice = STR_INIT, time = STR_INIT;
 
     locale_add_duration(x->locale, &time, x->err.retry_after_s);
-    locale_add(x->locale, &notice, "form.notice_codes", LOCALE_PARAMS("time", time.s));
+    locale_add(x->locale, &notice, words, LOCALE_PARAMS("time", time.s));
     exchange_header_int(x, "Retry-After", x->err.retry_after_s);
     show(x, problems[PROBLEM_TOO_MANY].status, NULL, notice.s);
     str_free(&time);
@@ -252,20 +252,23 @@ enum problem page_form_submit(struct exchange *x)
 {
     struct str data = STR_INIT;
     struct json_object *wrong = NULL;
-    struct span key = form_get(&x->form, "_key");
+    struct submission s = { .key = form_get(&x->form, "_key") };
     enum problem problem = PROBLEM_NONE;
     char hash[HASH_SIZE];
+    int good;
 
-    if (key.len > KEY_MAX)
+    if (s.key.len > KEY_MAX)
         return PROBLEM_BAD_REQUEST;
-    if (submit_check(x, &data, &wrong) == 0)
+    good = submit_check(x, &data, &wrong);
+    s.data = (struct span){ data.s, data.len };
+    if (!good)
         show(x, 422, wrong, NULL);
-    else if (submit_request(x, &(struct submission){ .data = { data.s, data.len }, .key = key }, hash) < 0)
+    else if (submit_request(x, &s, hash) < 0)
         problem = exchange_fail(x);
     else
         go_to_progress(x, hash);
     if (problem == PROBLEM_TOO_MANY) {
-        show_too_many(x);
+        show_too_many(x, s.too_many);
         problem = PROBLEM_NONE;
     }
     json_object_put(wrong);

@@ -12,10 +12,11 @@ struct submission {
     struct span key;       /* absent or empty: every call makes a request of its own */
     bool exclusive;        /* a key that was used for other values is refused (ERR_STATE) */
     struct span listeners; /* who is told of it (listener.h); absent: nobody */
+    const char *too_many;  /* out, with ERR_TOO_MANY: what is too much, a key of the catalogue with {time} */
 };
 /* Store the request, push its job, and turn a signed-cookie session into a stored one (an API client has none), all in one exchange. 0 and
  * the hash, the cookie is set when it is new; -1: x->err. */
-int submit_request(struct exchange *x, const struct submission *s, char hash[HASH_SIZE]);
+int submit_request(struct exchange *x, struct submission *s, char hash[HASH_SIZE]);
 /* A random submission key for a form. */
 #define SUBMIT_KEY_SIZE 27
 void submit_new_key(char out[SUBMIT_KEY_SIZE]);

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Bot } from '../lib/bot.mjs';
 import { exchange, request as fcgi } from '../lib/fcgi.mjs';
-import { freePort, start, waitFor } from '../lib/peygir.mjs';
+import { editServices, freePort, start, waitFor } from '../lib/peygir.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
 const CREDIT = 'credit-score-rating';
 const OCR = 'document-ocr';
+const NEWS = 'news';
 const SCAN = { file_id: 'scan-1', language: 'fa' };
 const GOOD = { mobile: '09121234567', national_code: '0499370899' };
 
@@ -47,7 +48,18 @@ const newcomer = () => peygir.visitor();
 
 before(async () => {
   bot = await new Bot().listen(await freePort());
-  peygir = await start({ env: { PEYGIR_LIMIT_FACTOR: '0.2', PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_BACKOFF: '0' } });
+  peygir = await start({
+    env: {
+      PEYGIR_LIMIT_FACTOR: '0.2', PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_BACKOFF: '0', WORKER_QUEUES: 'task', MAIL_FROM: 'a@example.net',
+      PEYGIR_SITE_URL: 'https://site.example',
+    },
+    services: editServices({
+      [NEWS]: () => ({
+        slug: NEWS, title: 'News', estimated_duration: 1, steps: [],
+        fields: [{ name: 'about', label: 'About' }, { name: 'news_to', type: 'notify_email', label: 'Address', rules: ['email'] }],
+      }),
+    }),
+  });
 });
 after(async () => {
   await peygir?.stop();
@@ -169,6 +181,32 @@ describe('ASVS 11.1.4: whoever asks too often is refused politely', () => {
       assert.match(key, /^peygir:limit:[a-z-]+:[0-9a-f]{32}$/);
       assert.ok((await peygir.redis.pttl(key)) > 0 || !(await peygir.redis.exists(key)), key);
     }
+  });
+});
+
+describe('requests whose news go to one address', () => {
+  const send = (who, about, news_to) => who.submit(NEWS, { about, news_to });
+
+  test('are limited over all sessions, whatever the case, and without the address there is no limit', async () => {
+    for (const news_to of ['victim@example.org', 'Victim@Example.org']) assert.equal((await send(newcomer(), 'a', news_to)).status, 303);
+    const answer = await send(newcomer(), 'typed', 'victim@example.org');
+    assert.equal(answer.status, 429);
+    assert.match(answer.text, /asked for e-mail to this address/);
+    assert.ok(Number(answer.headers.get('retry-after')) > 60);
+    assert.equal(answer.form(NEWS).fields.about, 'typed');
+    const api = await newcomer().postJson('/api/local-requests', { service: NEWS, data: { about: 'a', news_to: 'victim@example.org' } });
+    assert.equal(api.status, 429);
+    assert.match(api.json.detail, /asked for e-mail to this address/);
+    for (const news_to of ['', 'other@example.org']) assert.equal((await send(newcomer(), 'a', news_to)).status, 303);
+    assert.ok(!(await peygir.redis.keys('*:limit:mail:*')).some((key) => key.includes('victim')));
+  });
+
+  test('count once when the form is sent again, and each time when something else is sent with its key', async () => {
+    const visitor = newcomer(), page = await visitor.get(`/services/${NEWS}`), fields = { about: 'a', news_to: 'again@example.org' };
+    const again = async (about) => (await visitor.send(page.form(NEWS), { ...fields, about })).status;
+    for (let i = 0; i < 4; i++) assert.equal(await again('a'), 303);
+    assert.equal(await again('b'), 303);
+    assert.equal(await again('c'), 429);
   });
 });
 
