@@ -282,8 +282,8 @@ const struct setting options_table[OPT_COUNT] = {
     ROW(RESPONSE_REMINDER_HOURS, .type = SETTING_TEXT, .fallback = "8,24,48,168", .programs = PROGRAM_WORKER,
         .check = check_hours, .accepts = "whole numbers of hours from 1 to 9999 with commas between them",
         .help = "Hours after which vendors are reminded to answer."),
-    ROW(COMMISSION_RATE, .type = SETTING_NUMBER, .min = 0, .max = 1, .fallback = "0.10", .programs = PROGRAM_WORKER,
-        .help = "Share of a sale that is the commission, named in notifications."),
+    ROW(COMMISSION_RATE, .type = SETTING_NUMBER, .min = 0, .max = 1, .fallback = "0.10", .programs = PROGRAM_WEB,
+        .help = "Share of a sale that is the commission."),
     ROW(MAIL_URL, .type = SETTING_URL, .fallback = "smtp://127.0.0.1:25", .programs = PROGRAM_WORKER, .secret = true,
         .check = check_mail_url, .accepts = "a URL that begins with smtp:// or smtps://",
         .help = "Server that mail is handed to: smtp://[user@]host:port or smtps://[user@]host:port. smtp:// needs STARTTLS, but not on "

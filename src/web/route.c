@@ -67,6 +67,7 @@ const struct route routes[] = {
     { METHOD_DELETE, "/api/internal/cache/{key}", api_cache_forget, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/cache/invalidate", api_cache_invalidate, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/presence", api_presence, SITE, LIMIT_NONE, NULL },
+    { METHOD_GET, "/api/internal/commission", api_commission, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions", api_sessions_create, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/sessions/current", api_session_current, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions/revoke", api_sessions_revoke, SITE, LIMIT_NONE, NULL },

@@ -108,6 +108,7 @@ enum problem api_cache_invalidate(struct exchange *x);
 enum problem api_presence(struct exchange *x);
 enum problem api_health(struct exchange *x);
 enum problem api_stats(struct exchange *x);
+enum problem api_commission(struct exchange *x);
 enum problem api_bot_state(struct exchange *x);
 enum problem api_bot_progress(struct exchange *x);
 enum problem api_bot_code(struct exchange *x);

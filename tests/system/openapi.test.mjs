@@ -214,6 +214,7 @@ const JOBS = 'POST /api/internal/jobs', JOB = 'GET /api/internal/jobs/{id}', CAN
 const LIMIT = 'POST /api/internal/limits/{id}', PRESENCE = 'GET /api/internal/presence';
 const CACHED = 'GET /api/internal/cache/{key}', KEEP = 'PUT /api/internal/cache/{key}', FORGET = 'DELETE /api/internal/cache/{key}';
 const INVALIDATE = 'POST /api/internal/cache/invalidate';
+const COMMISSION = 'GET /api/internal/commission';
 const SESSIONS = 'POST /api/internal/sessions', CURRENT = 'GET /api/internal/sessions/current', REVOKE = 'POST /api/internal/sessions/revoke';
 
 const ended = async (hash, who = visitor) => (await ask(OF('status'), 200, who, { hash })).json;
@@ -341,6 +342,8 @@ describe('What is answered', () => {
     await ask(CURRENT, 404, program.site, session);
     await ask(LIMIT, 404, program.site, { id: 'NO', body: { who: 'sara' } });
     await ask(PRESENCE, 422, program.site);
+    for (const query of ['?amount=199.90', '?amount=7&decimals=2']) await ask(COMMISSION, 200, program.site, { query });
+    await ask(COMMISSION, 422, program.site);
     await ask(WAIT, 422, program.bot, { query: '?wait=99' });
   });
 });
