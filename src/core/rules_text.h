@@ -1,5 +1,5 @@
 /* rules_text.h: the grammars behind the rules (rules.h has those of Iranian codes), patterns, and the steps of rules_tidy.
- * For rules.c. */
+ * For rules.c, and for whoever reads an address. */
 #ifndef PEYGIR_RULES_TEXT_H
 #define PEYGIR_RULES_TEXT_H
 

@@ -14,22 +14,6 @@ static enum problem refuse(struct exchange *x, const char *sentence)
     return PROBLEM_INVALID;
 }
 
-/* A whole number from 0 to PLACES_MAX; absent: *out stays. False: it is none. */
-static bool read_places(struct span text, int *out)
-{
-    int n = 0;
-
-    if (!text.s)
-        return true;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.s[i] < '0' || text.s[i] > '9' || n > PLACES_MAX)
-            return false;
-        n = 10 * n + (text.s[i] - '0');
-    }
-    *out = n;
-    return text.len > 0 && n <= PLACES_MAX;
-}
-
 /* ?amount=199.90&decimals=2: the amount times COMMISSION_RATE, exactly, or with so many decimals. */
 enum problem api_commission(struct exchange *x)
 {
@@ -40,7 +24,7 @@ enum problem api_commission(struct exchange *x)
 
     if (!decimal_ok(amount))
         return refuse(x, "amount must be a decimal number such as 199.90: digits, at most 100, with or without a point; no sign, no exponent.");
-    if (!read_places(form_get(&x->query, "decimals"), &places))
+    if (!form_number(&x->query, "decimals", 0, PLACES_MAX, &places))
         return refuse(x, "decimals must be a whole number from 0 to 18.");
     str_reset(&x->scratch);
     decimal_add_product(&x->scratch, amount, rate);

@@ -61,6 +61,22 @@ struct span form_get(const struct form *f, const char *name)
     return (struct span){ NULL, 0 };
 }
 
+bool form_number(const struct form *f, const char *name, int min, int max, int *out)
+{
+    struct span text = form_get(f, name);
+    int n = 0;
+
+    if (!text.s)
+        return true;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.s[i] < '0' || text.s[i] > '9' || n > max)
+            return false;
+        n = 10 * n + (text.s[i] - '0');
+    }
+    *out = n;
+    return text.len > 0 && n >= min && n <= max;
+}
+
 struct span form_lookup(void *ctx, const char *name)
 {
     return form_get(ctx, name);

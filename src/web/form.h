@@ -37,7 +37,9 @@ int form_parse(struct form *f, struct span encoded, struct err *err);
 int form_from_json(struct form *f, struct json_object *object, struct err *err);
 /* The value; absent: .s NULL. An empty value is present. */
 struct span form_get(const struct form *f, const char *name);
-/* The same as a rules_lookup; ctx is the form. */
+/* A field that is a whole number from min to max, of digits; absent: *out stays. False: it is none. */
+bool form_number(const struct form *f, const char *name, int min, int max, int *out);
+/* form_get as a rules_lookup; ctx is the form. */
 struct span form_lookup(void *ctx, const char *name);
 
 /* Append `encoded` percent-decoded; `plus` tells whether + is a space. False for bad encoding, NUL or invalid UTF-8. */

@@ -4,9 +4,8 @@
 #include "core/options.h"
 #include "web/api.h"
 #include "web/dispatch.h"
+#include "web/members.h"
 
-#define ID_BYTES 100  /* so that a key fits that has prefix, queue and id in it */
-#define OTHER_BYTES 128
 #define DAY_S (24 * 60 * 60)
 #define YEAR_S (366 * DAY_S)
 #define TRIES_MAX 1000
@@ -21,23 +20,10 @@ struct reading {
 
 static void add_error(struct reading *r, const char *field, const char *sentence)
 {
-    struct str place = STR_INIT;
+    char *place = xasprintf("%s%s", r->at, field);
 
-    str_adds(&place, r->at);
-    str_adds(&place, field);
-    api_add_error(r->errors, place.s, sentence);
-    str_free(&place);
-}
-
-/* A text of 1 to max bytes without control characters; NULL: it is none. */
-static const char *text_of(struct json_object *value, int max)
-{
-    const char *text = json_object_get_string(value);
-    int len = json_object_get_string_len(value);
-
-    if (!json_object_is_type(value, json_type_string) || len < 1 || len > max)
-        return NULL;
-    return span_has_control((struct span){ text, (size_t)len }) ? NULL : text;
+    api_add_error(r->errors, place, sentence);
+    free(place);
 }
 
 static bool read_number(struct json_object *value, int64_t min, int64_t max, int64_t *out)
@@ -46,8 +32,7 @@ static bool read_number(struct json_object *value, int64_t min, int64_t max, int
     return json_object_is_type(value, json_type_int) && *out >= min && *out <= max;
 }
 
-/* Each of these is NULL when the value is good, else the sentence that says what would be. */
-typedef const char *(*member_reader)(struct reading *r, struct json_object *value);
+/* What the rows below read. */
 
 static const char *unknown_type(struct reading *r)
 {
@@ -61,8 +46,9 @@ static const char *unknown_type(struct reading *r)
     return r->words.s;
 }
 
-static const char *read_type(struct reading *r, struct json_object *value)
+static const char *read_type(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     if (!json_object_is_type(value, json_type_string))
         return "It must be the name of a job type.";
     if (strcmp(json_object_get_string(value), "service") == 0)
@@ -74,8 +60,9 @@ static const char *read_type(struct reading *r, struct json_object *value)
     return NULL;
 }
 
-static const char *read_payload(struct reading *r, struct json_object *value)
+static const char *read_payload(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     if (!json_object_is_type(value, json_type_object))
         return "It must be an object.";
     json_add(&r->push->payload, value);
@@ -83,16 +70,18 @@ static const char *read_payload(struct reading *r, struct json_object *value)
     return NULL;
 }
 
-static const char *read_queue(struct reading *r, struct json_object *value)
+static const char *read_queue(void *ctx, struct json_object *value)
 {
-    r->push->job.queue = text_of(value, OTHER_BYTES);
+    struct reading *r = ctx;
+    r->push->job.queue = members_text(value, MEMBERS_TEXT_MAX);
     if (!r->push->job.queue || !options_queue_name(span_of(r->push->job.queue)))
         return "It must be the name of a queue: letters, digits, _ and -, at most 64, and none of the names that Peygir keeps for itself.";
     return NULL;
 }
 
-static const char *read_priority(struct reading *r, struct json_object *value)
+static const char *read_priority(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     int64_t n;
 
     if (!read_number(value, 0, JOB_PRIORITY_MAX, &n))
@@ -101,8 +90,9 @@ static const char *read_priority(struct reading *r, struct json_object *value)
     return NULL;
 }
 
-static const char *read_delay(struct reading *r, struct json_object *value)
+static const char *read_delay(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     double seconds = json_object_get_double(value);
     bool is_number = json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
 
@@ -112,14 +102,16 @@ static const char *read_delay(struct reading *r, struct json_object *value)
     return NULL;
 }
 
-static const char *read_unique_key(struct reading *r, struct json_object *value)
+static const char *read_unique_key(void *ctx, struct json_object *value)
 {
-    r->push->job.unique_key = text_of(value, ID_BYTES);
+    struct reading *r = ctx;
+    r->push->job.unique_key = members_text(value, MEMBERS_ID_MAX);
     return r->push->job.unique_key ? NULL : "It must be a text of 1 to 100 bytes without control characters.";
 }
 
-static const char *read_unique_for(struct reading *r, struct json_object *value)
+static const char *read_unique_for(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     int64_t n;
 
     if (!read_number(value, 1, YEAR_S, &n))
@@ -128,32 +120,27 @@ static const char *read_unique_for(struct reading *r, struct json_object *value)
     return NULL;
 }
 
-static const char *read_id(struct reading *r, struct json_object *value)
+static const char *read_id(void *ctx, struct json_object *value)
 {
-    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-";
-    const char *id = text_of(value, ID_BYTES);
-
-    if (!id || id[strspn(id, good)] != '\0')
-        return "It must be 1 to 100 letters, digits, _ . : and -.";
-    if (strncmp(id, "req_", 4) == 0)
-        return "Ids that begin with req_ belong to requests.";
-    r->push->job.id = id;
-    return NULL;
+    return members_job_id(value, &((struct reading *)ctx)->push->job.id);
 }
 
-static const char *read_tries(struct reading *r, struct json_object *value)
+static const char *read_tries(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     return read_number(value, 1, TRIES_MAX, &r->push->job.max_attempts) ? NULL : "It must be a whole number from 1 to 1000.";
 }
 
-static const char *read_timeout(struct reading *r, struct json_object *value)
+static const char *read_timeout(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     return read_number(value, 1, DAY_S, &r->push->job.timeout_s) ? NULL : "It must be a whole number of seconds from 1 to a day.";
 }
 
 /* Seconds, a list of them, or the text that both become. */
-static const char *read_backoff(struct reading *r, struct json_object *value)
+static const char *read_backoff(void *ctx, struct json_object *value)
 {
+    struct reading *r = ctx;
     struct str *out = &r->push->backoff;
     struct backoff parsed;
     size_t count = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
@@ -173,44 +160,28 @@ static const char *read_backoff(struct reading *r, struct json_object *value)
     return NULL;
 }
 
-static const char *read_user_id(struct reading *r, struct json_object *value)
+static const char *read_user_id(void *ctx, struct json_object *value)
 {
-    bool is_number = json_object_is_type(value, json_type_int);
+    struct reading *r = ctx;
 
-    r->push->job.user_id = is_number ? json_object_get_string(value) : text_of(value, OTHER_BYTES);
+    r->push->job.user_id = members_user(value);
     return r->push->job.user_id ? NULL : "It must be a number, or a text of 1 to 128 bytes without control characters.";
 }
 
-static const char *read_parent(struct reading *r, struct json_object *value)
+static const char *read_parent(void *ctx, struct json_object *value)
 {
-    r->push->job.parent = text_of(value, OTHER_BYTES);
+    struct reading *r = ctx;
+    r->push->job.parent = members_text(value, MEMBERS_TEXT_MAX);
     return r->push->job.parent ? NULL : "It must be the id of a job.";
 }
 
-static const struct {
-    const char *name;
-    member_reader read;
-} members[] = {
-    { "type", read_type },         { "payload", read_payload },       { "queue", read_queue },           { "priority", read_priority },
-    { "delay", read_delay },       { "unique_key", read_unique_key }, { "unique_for", read_unique_for }, { "id", read_id },
-    { "tries", read_tries },       { "timeout", read_timeout },       { "backoff", read_backoff },       { "user_id", read_user_id },
-    { "parent", read_parent },
+static const struct member members[] = {
+    { "type", true, read_type },          { "payload", false, read_payload },       { "queue", false, read_queue },
+    { "priority", false, read_priority }, { "delay", false, read_delay },           { "unique_key", false, read_unique_key },
+    { "unique_for", false, read_unique_for }, { "id", false, read_id },             { "tries", false, read_tries },
+    { "timeout", false, read_timeout },   { "backoff", false, read_backoff },       { "user_id", false, read_user_id },
+    { "parent", false, read_parent },
 };
-
-static void read_member(struct reading *r, const char *name, struct json_object *value)
-{
-    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        const char *sentence;
-
-        if (strcmp(members[i].name, name) != 0)
-            continue;
-        sentence = value ? members[i].read(r, value) : NULL; /* null is as absent */
-        if (sentence)
-            add_error(r, name, sentence);
-        return;
-    }
-    add_error(r, name, "No job has this member.");
-}
 
 /* What the type says where the body says nothing. Tries, timeout and backoff are the worker's to look up. */
 static void fill_in(struct push *p)
@@ -229,16 +200,11 @@ static void fill_in(struct push *p)
 
 static void read_push(struct reading *r, struct json_object *body)
 {
-    struct json_object *type = NULL;
-
     if (!json_object_is_type(body, json_type_object)) {
         add_error(r, "type", "A job is an object that names its type.");
         return;
     }
-    if (!json_object_object_get_ex(body, "type", &type) || !type)
-        add_error(r, "type", "It is required.");
-    FORM_EACH_MEMBER(i, body)
-        read_member(r, json_object_iter_peek_name(&i), json_object_iter_peek_value(&i));
+    members_read(body, members, ARRAY_LEN(members), r, r->at, "No job has this member.", r->errors);
     if (r->push->job.unique_ms && !r->push->job.unique_key)
         add_error(r, "unique_for", "It needs a unique_key.");
     fill_in(r->push);
