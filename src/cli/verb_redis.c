@@ -90,6 +90,11 @@ static const struct trial trials[] = {
     { WEB | ADMIN | PUSH, "presence", "EVAL @script 2 @presence @presence_seen" },
     { WEB | ADMIN, "presence", "EXISTS @presence" },
     { WEB | ADMIN, "presence", "ZMSCORE @presence_seen @id" },
+    { HOUSE, "notifications", "HSET @inbox check 1" },
+    { HOUSE, "notifications", "HEXISTS @inbox check" },
+    { HOUSE, "notifications", "ZADD @inbox_order 1 check" },
+    { HOUSE, "notifications", "SADD @inbox_unread check" },
+    { HOUSE, "notifications", "EVAL @script 3 @inbox @inbox_order @inbox_unread" },
     { ALL, "scripts", "TIME" },
     { ALL, "scripts", "SCRIPT LOAD @script" },
     { ALL, "scripts", "EVAL @script 1 @document" },
@@ -215,6 +220,9 @@ static void name_places(struct check *c)
     put(c, "users", key_users(h), false);
     put(c, "admin_session", key_admin_session(h, id), true);
     put(c, "limit", key_limit(h, SPAN("read"), id), true);
+    put(c, "inbox", key_inbox(h, "kept", id), true);
+    put(c, "inbox_order", key_inbox(h, "order", id), true);
+    put(c, "inbox_unread", key_inbox(h, "unread", id), true);
     put(c, "presence", key_presence(h, id), true);
     put(c, "presence_seen", key_presence_seen(h), false);
     put(c, "cache", key_cache(h, "", id), true);

@@ -4,6 +4,7 @@
 #include "core/job_type.h"
 #include "core/keys.h"
 #include "core/locale.h"
+#include "core/notice.h"
 #include "core/options.h"
 #include "core/presence.h"
 #include "core/tally.h"
@@ -61,6 +62,8 @@ static int load_definitions(struct house *h, unsigned what, struct err *err)
     if ((what & HOUSE_LOCALES) && locales_load(options_dir(s, OPT_PEYGIR_LOCALES_DIR),
                                                settings_text(s, OPT_PEYGIR_LOCALE), &h->locales, err) < 0)
         return -1;
+    if ((what & HOUSE_NOTICES) && !(h->notices = notices_open(options_dir(s, OPT_PEYGIR_NOTIFICATIONS_DIR), err)))
+        return -1;
     if ((what & HOUSE_SECRET) && secret_load(settings_text(s, OPT_PEYGIR_SECRET_FILE), &h->secret, err) < 0)
         return -1;
     return what & HOUSE_SEALS ? load_seals(h, err) : 0;
@@ -100,6 +103,7 @@ void house_close(struct house *h)
     services_free(h->services);
     job_types_free(h->job_types);
     locales_free(h->locales);
+    notices_free(h->notices);
     secret_free(h->secret);
     presence_memo_free(h->presence);
     tallies_free(h->tallies);

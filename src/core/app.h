@@ -8,6 +8,7 @@
 #include "redis/redis.h"
 
 struct services;
+struct notices;
 struct job_types;
 struct locales;
 struct secret;
@@ -19,6 +20,7 @@ struct house {
     struct services *services;      /* NULL when not asked for */
     struct job_types *job_types;    /* NULL when not asked for */
     struct locales *locales;        /* NULL when not asked for */
+    struct notices *notices;        /* NULL when not asked for */
     struct secret *secret;          /* NULL when not asked for, or not needed */
     struct redisurl main_url, session_url, cache_url;
     struct redis_server *main_server;
@@ -36,7 +38,8 @@ struct house {
     bool plain_session_keys;        /* SESSION_KEYS=plain */
 };
 
-enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4, HOUSE_JOB_TYPES = 8, HOUSE_SEALS = 16 /* the secret, where it is set or a service seals */ };
+enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4, HOUSE_JOB_TYPES = 8, HOUSE_SEALS = 16 /* the secret, where it is set or a service seals */,
+       HOUSE_NOTICES = 64 /* with HOUSE_LOCALES */ };
 /* Load the definitions named in `what` and prepare the servers (nothing is connected yet). command_ms is how long one
  * exchange may take before Redis counts as away. 0, or -1 (ERR_CONFIG) with file and reason. */
 int house_open(struct house *h, const struct settings *settings, unsigned what, const char *client_name, int command_ms,

@@ -237,6 +237,20 @@ struct key key_session_stats(const struct house *h)
     return join(span_of(h->prefix), SPAN(":stats:sessions"), SPAN(""));
 }
 
+struct key key_inbox(const struct house *h, const char *part, struct span user)
+{
+    struct key k = join(span_of(h->prefix), SPAN(":notifications:"), span_of(part));
+
+    add(&k, SPAN(":"));
+    add(&k, user);
+    return k;
+}
+
+struct key key_reminder(const struct house *h, struct span message)
+{
+    return key_inbox(h, "reminder", message);
+}
+
 struct key key_presence(const struct house *h, struct span user)
 {
     return join(span_of(h->prefix), SPAN(":presence:"), user);

@@ -58,6 +58,8 @@ struct key key_user_sessions(const struct house *h, struct span user);  /* P:use
 struct key key_session_users(const struct house *h);                    /* P:user_sessions */
 struct key key_session_stats(const struct house *h);                    /* P:stats:sessions: see tally.h */
 struct key key_ticket(const struct house *h, struct span digest);       /* P:ticket:{SHA-256 of the ticket, hex} */
+struct key key_inbox(const struct house *h, const char *part, struct span user); /* P:notifications:{part}:{user_id}: see inbox.h */
+struct key key_reminder(const struct house *h, struct span message);   /* P:notifications:reminder:{message_id}: see reminder.h */
 struct key key_presence(const struct house *h, struct span user);         /* P:presence:{user_id}: see presence.h */
 struct key key_presence_seen(const struct house *h);                    /* P:presence */
 /* parts of an entry of the cache: "" (the value), "fresh:", "claim:", "done:" (of a claim), "tag:" (of a tag); see cache.h */

@@ -14,7 +14,7 @@ static void add_text(struct str *out, const char *name, struct span text)
         str_adds(out, "null");
 }
 
-static void build(struct str *out, const struct notification *n, int64_t now_ms)
+void notify_add_open(struct str *out, const struct notification *n)
 {
     str_adds(out, "{\"type\":\"notification\"");
     add_text(out, ",\"task_id\":", span_of(n->task_id));
@@ -22,6 +22,11 @@ static void build(struct str *out, const struct notification *n, int64_t now_ms)
     add_text(out, ",\"message\":", n->message.s ? n->message : SPAN(""));
     str_adds(out, ",\"data\":");
     str_add_span(out, n->data.s ? n->data : SPAN("null"));
+}
+
+static void build(struct str *out, const struct notification *n, int64_t now_ms)
+{
+    notify_add_open(out, n);
     str_adds(out, ",\"timestamp\":");
     str_add_int(out, now_ms);
     str_addc(out, '}');

@@ -5,13 +5,16 @@
 
 #include "core/app.h"
 
-/* {"type": "notification", "task_id", "user_id", "message", "data", "timestamp"}; `data` is JSON or absent. 0 or -1. One round trip. */
 struct notification {
     const char *task_id; /* NULL: null */
     struct span user_id; /* absent: everybody, on the general channel only */
     struct span message; /* text */
     struct span data;
 };
+/* {"type": "notification", "task_id", "user_id", "message", "data", "timestamp"}; `data` is JSON or absent. 0 or -1. One round trip. */
 int notify_send(struct app *app, const struct notification *n, struct err *err);
+
+/* Append the message up to its timestamp, which is the last member, for whoever has more to say in between. */
+void notify_add_open(struct str *out, const struct notification *n);
 
 #endif

@@ -210,6 +210,8 @@ const struct setting options_table[OPT_COUNT] = {
         .help = "Directory of the job types. When not set, the installed one."),
     ROW(PEYGIR_SOURCES_DIR, .type = SETTING_PATH, .programs = ALMOST_ALL,
         .help = "Directory of the sources of external data. When not set, the installed one."),
+    ROW(PEYGIR_NOTIFICATIONS_DIR, .type = SETTING_PATH, .programs = PROGRAM_WEB | PROGRAM_WORKER,
+        .help = "Directory of what users are notified of. When not set, the installed one."),
     ROW(PEYGIR_TEMPLATES_DIR, .type = SETTING_PATH, .programs = PROGRAM_WEB | PROGRAM_WORKER | PROGRAM_CLI,
         .help = "Directory of the page templates. When not set, the installed one."),
     ROW(PEYGIR_LOCALES_DIR, .type = SETTING_PATH, .programs = ALMOST_ALL,
@@ -455,7 +457,7 @@ static const char *find_derived(const struct derived *list, size_t count, enum o
 static const struct derived installed_dirs[] = {
     { OPT_PEYGIR_SERVICES_DIR, PKGSYSCONFDIR "/services" }, { OPT_PEYGIR_JOBS_DIR, PKGSYSCONFDIR "/jobs" },
     { OPT_PEYGIR_SOURCES_DIR, PKGSYSCONFDIR "/sources" },   { OPT_PEYGIR_TEMPLATES_DIR, PKGDATADIR "/templates" },
-    { OPT_PEYGIR_LOCALES_DIR, PKGDATADIR "/locales" },
+    { OPT_PEYGIR_LOCALES_DIR, PKGDATADIR "/locales" },      { OPT_PEYGIR_NOTIFICATIONS_DIR, PKGSYSCONFDIR "/notifications" },
 };
 
 const char *options_dir(const struct settings *s, enum option_id id)

@@ -39,6 +39,7 @@ enum option_id {
     OPT_PEYGIR_SERVICES_DIR,
     OPT_PEYGIR_JOBS_DIR,
     OPT_PEYGIR_SOURCES_DIR,
+    OPT_PEYGIR_NOTIFICATIONS_DIR,
     OPT_PEYGIR_TEMPLATES_DIR,
     OPT_PEYGIR_LOCALES_DIR,
     OPT_PEYGIR_LOCALE,
@@ -130,7 +131,7 @@ enum redis_role { REDIS_MAIN, REDIS_CACHE, REDIS_SESSION };
  * a cluster no database number at all). */
 char *options_redis_url(const struct settings *s, enum redis_role role);
 
-/* One of the five _DIR options, or its installed place. Borrowed, never NULL. */
+/* One of the six _DIR options, or its installed place. Borrowed, never NULL. */
 const char *options_dir(const struct settings *s, enum option_id id);
 
 /* OPT_REDIS_TASK_QUEUE_PREFIX (P:task:queue), OPT_REDIS_TASK_DATA_PREFIX (P:task:data), OPT_REDIS_SESSION_PREFIX

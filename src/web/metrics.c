@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#define ROUTES_MAX 64 /* the last row is for requests without a route */
+#define ROUTES_MAX 128 /* the last row is for requests without a route */
 #define CLASSES 6
 
 static _Atomic uint64_t answers[ROUTES_MAX][CLASSES]; /* by route and hundreds of the status */

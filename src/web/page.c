@@ -205,6 +205,7 @@ static struct json_object *common_data(struct exchange *x, const char *name, con
     page_text(common, "page", name);
     page_flag(common, "at_home", strcmp(name, "home") == 0);
     page_flag(common, "at_requests", strcmp(name, "requests") == 0);
+    page_flag(common, "at_notifications", strcmp(name, "notifications") == 0);
     page_flag(common, "at_account", strcmp(name, "account") == 0);
     page_flag(common, "is_user", visitor_is_user(x));
     page_text(common, "csrf", visitor_csrf(x, csrf));

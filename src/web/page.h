@@ -15,7 +15,7 @@
  *   lang, dir            "fa", "rtl"
  *   title                of the page, without the site's name; begins with t.title.error when a form has mistakes
  *   page                 name of the template: "form", for a class of the body
- *   at_home, at_requests, at_account whether this is that page (aria-current)
+ *   at_home, at_requests, at_notifications, at_account   whether this is that page (aria-current)
  *   is_user              signed in by the host site
  *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: no form
  *   languages[]          code, name (in itself), dir, url (this page in that language), current
@@ -89,6 +89,10 @@
  *   has_requests         whether the list holds any
  *   is_deleted           something was deleted just now
  *
+ * notifications
+ *   notifications[]      id, heading P, text P, link P (null; a path of this site, or http and https), at, is_unread
+ *   has_unread, unread_text   whether there are any, and how many in words
+ *
  * account
  *   who                P e-mail address or id of the user
  *   devices[]            id, device P, address P (null), used_at, made_at (null), is_this
@@ -121,7 +125,7 @@
  * Catalogue keys that the C code of src/web uses itself (values in braces are filled in):
  *   site.name, language.name
  *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service},
- *     title.result {service}, title.requests, title.account, title.error
+ *     title.result {service}, title.requests, title.notifications, title.account, title.error
  *   status.pending .processing .otp_required .otp_verifying .completed .failed .cancelled;  step.done .current .waiting
  *   progress.percent {percent}, progress.queue {position}, progress.queue_beyond
  *   form.submit, form.confirm {field}, form.notice_away, form.notice_csrf
@@ -129,12 +133,13 @@
  *     otp.error_tries, otp.error_cooldown {time}, otp.error_resends
  *   result.advice_retry, result.advice_new, result.advice_cancelled, result.money {amount}, result.yes, result.no
  *   account.device {browser} {system}, account.device_unknown, account.needed, account.link_gone
+ *   notifications.unread {count}
  *   link.progress, link.otp, link.result, link.form
  *   http.NAME.title and http.NAME.text for the names of problem.c: bad_request forbidden not_found method conflict
  *     gone too_large media_type invalid too_many internal away full busy unauthorized closed; http.retry {time}
  *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing,
  *     json.otp_missing, json.unknown_service, json.key_reused, json.not_finished, json.key_form, json.jobs_list,
- *     json.no_job, json.job_ended, json.token_role
+ *     json.no_job, json.job_ended, json.notifications_limit, json.notifications_off, json.no_notification, json.token_role
  *   title.admin, title.sign_in, everything in admin and sign_in
  *   messages.closed, when an administrator closes a service without a word
  */

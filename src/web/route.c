@@ -36,6 +36,9 @@ const struct route routes[] = {
     { METHOD_POST, "/account/sessions/revoke-others", page_account_revoke_others, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
     { METHOD_POST, "/account/sign-out", page_account_sign_out, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
 
+    { METHOD_GET, "/notifications", page_notifications, DEMAND_SESSION | DEMAND_USER | DEMAND_PERSON, LIMIT_READ, NULL },
+    { METHOD_POST, "/notifications/read", page_notifications_read, SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
+
     { METHOD_GET, "/admin", page_admin, ADMIN, LIMIT_READ, page_sign_in_first },
     { METHOD_GET, "/admin/sign-in", page_sign_in, ROUTE_ADMIN, LIMIT_READ, NULL },
     { METHOD_POST, "/admin/sign-in", page_sign_in_submit, ROUTE_ADMIN | DEMAND_CSRF, LIMIT_SIGN_IN, page_sign_in_refused },
@@ -48,6 +51,10 @@ const struct route routes[] = {
     { METHOD_POST, "/api/local-requests/{hash}/cancel", api_request_cancel, CLIENT | ACT, LIMIT_CANCEL, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/otp", api_otp_submit, CLIENT | ACT, LIMIT_CODE, NULL },
     { METHOD_POST, "/api/local-requests/{hash}/resend-otp", api_otp_resend, CLIENT | ACT, LIMIT_RESEND, NULL },
+
+    { METHOD_GET, "/api/notifications", api_notifications, ROUTE_API | DEMAND_SESSION | DEMAND_USER, LIMIT_READ, NULL },
+    { METHOD_POST, "/api/notifications/{id}/read", api_notification_read, ROUTE_API | SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
+    { METHOD_POST, "/api/notifications/read", api_notifications_read, ROUTE_API | SEND | DEMAND_USER, LIMIT_CANCEL, NULL },
 
     { METHOD_POST, "/api/internal/jobs", api_jobs_create, PROGRAM, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/jobs/{id}", api_job_view, PROGRAM, LIMIT_NONE, NULL },
@@ -67,6 +74,7 @@ const struct route routes[] = {
     { METHOD_DELETE, "/api/internal/cache/{key}", api_cache_forget, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/cache/invalidate", api_cache_invalidate, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/presence", api_presence, SITE, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/notifications", api_notifications_create, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/commission", api_commission, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions", api_sessions_create, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/sessions/current", api_session_current, SITE, LIMIT_NONE, NULL },

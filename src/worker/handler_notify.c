@@ -1,6 +1,8 @@
-/* handler_notify.c: the notify handler: a message to a user, or to everybody (contract 4.2) */
+/* handler_notify.c: the notify handler: an event that a user is notified of (core/notice.h), or a plain message to a user, or to everybody
+ * (contract 4.2) */
 #include "base/json.h"
 #include "core/job.h"
+#include "core/notice.h"
 #include "core/notify.h"
 #include "worker/answer.h"
 #include "worker/handler.h"
@@ -45,7 +47,7 @@ static const char *read_payload(struct span payload, struct notification *n, str
     if (json_check(payload.s, payload.len, NULL) < 0 || raw_get_many(payload, names, value, MEMBERS) < 0)
         return "The payload must be a JSON object with message, and user_id and data as needed.";
     if (!value[MESSAGE].s || !raw_string(value[MESSAGE], message) || message->len == 0)
-        return "The payload must have message, a text that is not empty.";
+        return "The payload must have message, a text that is not empty, or name an event that there is.";
     if (!absent(value[USER]) && !read_user(value[USER], user))
         return "The payload's user_id must be a text or a whole number; without it the message goes to everybody.";
     if (user->len > 0)
@@ -56,29 +58,43 @@ static const char *read_payload(struct span payload, struct notification *n, str
     return NULL;
 }
 
-static void send_it(struct app *app, struct call *call, const struct notification *n)
+/* What core says of it: 1 or 0 (there was nothing to tell any more), -1. */
+static void conclude(struct call *call, int rc)
 {
-    static const char success[] = "{\"status\":\"success\"}";
-    if (notify_send(app, n, &call->err) == 0)
-        str_add(&call->answer, success, sizeof success - 1);
+    if (rc >= 0)
+        str_adds(&call->answer, rc > 0 ? "{\"status\":\"success\"}" : "{\"status\":\"success\",\"data\":{\"answered\":true}}");
     else if (call->err.kind == ERR_INVALID)
         refuse(call, call->err.text);
     else
         call->end = call->err.kind == ERR_AWAY ? CALL_REFUSED : CALL_BROKEN;
 }
 
-static void work(struct app *app, void *ctx)
+static void send_message(struct app *app, struct call *call, struct span payload)
 {
-    struct call *call = ctx;
     struct notification n = { .task_id = call->job->id };
     struct str user = STR_INIT, message = STR_INIT;
-    const char *wrong = read_payload(span_of(call->job->payload ? call->job->payload : ""), &n, &user, &message);
+    const char *wrong = read_payload(payload, &n, &user, &message);
     if (wrong)
         refuse(call, wrong);
     else
-        send_it(app, call, &n);
+        conclude(call, notify_send(app, &n, &call->err) < 0 ? -1 : 1);
     str_free(&user);
     str_free(&message);
+}
+
+static void work(struct app *app, void *ctx)
+{
+    struct call *call = ctx;
+    struct span payload = span_of(call->job->payload ? call->job->payload : "");
+    struct json_object *json = NULL;
+    const struct notice *notice = NULL;
+    if (json_parse(payload.s, payload.len, &json, NULL) == 0 && json_object_is_type(json, json_type_object))
+        notice = notice_of_job(app->house, call->job, json);
+    if (notice)
+        conclude(call, notice_tell(app, notice, call->job, json, &call->err));
+    else
+        send_message(app, call, payload);
+    json_object_put(json);
 }
 
 static void worked(void *ctx)
@@ -110,8 +126,8 @@ static void cancel(void *handle)
 
 const struct handler handler_notify = {
     .name = "notify",
-    .needs = "A payload {\"user_id\", \"message\", \"data\"}; without user_id it is for everybody.",
-    .promises = "One message on the general channel and the user's own; nobody needs to be listening.",
+    .needs = "A payload {\"user_id\", \"message\", \"data\"}; without user_id it is for everybody. Or one that names an event, or a type that is one.",
+    .promises = "One message on the general channel and the user's own; nobody needs to be listening. An event is also kept for its user.",
     .start = start,
     .cancel = cancel,
 };

@@ -28,6 +28,7 @@ export const MOBILE = '09121234567';
 export const NATIONAL_CODE = '0499370899';
 export const HANGS = 'file-hang';
 export const CODE = '12345';
+const HOSTILE_WORDS = '<b>{{csrf}}</b></bdi><script src=x> "\'&';
 const HOSTILE_AGENT = '<script>alert(1)</script> Firefox/128.0 "\'&';
 
 // --- words ---
@@ -93,16 +94,27 @@ export class House {
     }
   }
 
-  // The link by which the host site lets a user in, to the page of devices.
-  async signIn(user_id) {
+  // What the host site says to an internal route.
+  async say(route, body, status) {
     this.site ??= (await this.peygir.cliJson('token', 'create', '--role', 'site', 'site')).token;
-    const answer = await fetch(`${this.peygir.base}/api/internal/sessions`, {
+    const answer = await fetch(`${this.peygir.base}/api/internal/${route}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${this.site}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ user_id, email: 'sara@example.org', next: '/account/sessions' }),
+      body: JSON.stringify(body),
     });
-    assert.equal(answer.status, 201);
-    return (await answer.json()).enter_url;
+    assert.equal(answer.status, status);
+    return answer.json();
+  }
+
+  // The link by which the host site lets a user in, to the page of devices.
+  async signIn(user_id) {
+    return (await this.say('sessions', { user_id, email: 'sara@example.org', next: '/account/sessions' }, 201)).enter_url;
+  }
+
+  // A notification, kept.
+  async notify(user_id, data) {
+    const { id } = await this.say('notifications', { event: 'message', user_id, data }, 202);
+    await waitFor(() => this.peygir.redis.hexists(`peygir:notifications:kept:${user_id}`, id), { what: 'the notification to be kept' });
   }
 
   // What a bot does that knows only Redis: read the document, change fields, write it back, publish.
@@ -502,6 +514,13 @@ async function accountPages(person, look, go) {
   await fetch(new URL(await person.house.signIn('sara'), person.peygir.base), { redirect: 'manual', headers: { 'user-agent': HOSTILE_AGENT } });
   await go('account', link);
   await go('error-410', link);
+  await go('notifications-empty', '/notifications');
+  await person.house.notify('sara', { title: HOSTILE_WORDS, text: HOSTILE_WORDS, link: '/requests' });
+  await go('notifications', '/notifications');
+  const readAll = person.page.locator('form[action="/notifications/read"]:not(:has([name=id]))');
+  await readAll.locator('button').click();
+  await readAll.waitFor({ state: 'detached' });
+  await look('notifications-read');
   await go('requests-signed-in', '/requests');
   await person.page.locator('main > details > summary').click();
   await look('requests-delete-all');

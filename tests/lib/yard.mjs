@@ -120,6 +120,7 @@ export class Yard {
       ...Object.fromEntries(sanitizers), PATH: process.env.PATH, REDIS_URL: this.url, PEYGIR_JOBS_DIR: this.jobsDir,
       PEYGIR_SECRET_FILE: this.file('secret'),
       PEYGIR_SERVICES_DIR: path.join(SOURCE, 'etc/services'), PEYGIR_TEMPLATES_DIR: path.join(SOURCE, 'www/templates'),
+      PEYGIR_NOTIFICATIONS_DIR: path.join(SOURCE, 'etc/notifications'),
       PEYGIR_LOCALES_DIR: path.join(SOURCE, 'www/locales'), ...this.options, ...options,
     };
   }

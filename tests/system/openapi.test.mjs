@@ -214,6 +214,7 @@ const JOBS = 'POST /api/internal/jobs', JOB = 'GET /api/internal/jobs/{id}', CAN
 const LIMIT = 'POST /api/internal/limits/{id}', PRESENCE = 'GET /api/internal/presence';
 const CACHED = 'GET /api/internal/cache/{key}', KEEP = 'PUT /api/internal/cache/{key}', FORGET = 'DELETE /api/internal/cache/{key}';
 const INVALIDATE = 'POST /api/internal/cache/invalidate';
+const NOTIFY = 'POST /api/internal/notifications', NOTIFICATIONS = 'GET /api/notifications', READ = 'POST /api/notifications/{id}/read', READ_ALL = 'POST /api/notifications/read';
 const COMMISSION = 'GET /api/internal/commission';
 const SESSIONS = 'POST /api/internal/sessions', CURRENT = 'GET /api/internal/sessions/current', REVOKE = 'POST /api/internal/sessions/revoke';
 
@@ -345,6 +346,20 @@ describe('What is answered', () => {
     for (const query of ['?amount=199.90', '?amount=7&decimals=2']) await ask(COMMISSION, 200, program.site, { query });
     await ask(COMMISSION, 422, program.site);
     await ask(WAIT, 422, program.bot, { query: '?wait=99' });
+  });
+
+  test('notifications of a user', async () => {
+    const { id } = (await ask(NOTIFY, 202, program.site, { body: { event: 'message', user_id: 42, data: { text: 'x' }, email: 'a@example.org', locale: 'fa', id: 'n-1' } })).json;
+    await ask(NOTIFY, 202, program.site, { body: { event: 'message', users: [42, 'other'] } });
+    await ask(NOTIFY, 422, program.site, { body: { event: 'nothing', vendor_id: 1 } });
+    const user = peygir.visitor();
+    await user.open((await ask(SESSIONS, 201, program.site, { body: { user_id: 42 } })).json.enter_url);
+    await waitFor(async () => (await ask(NOTIFICATIONS, 200, user)).json.unread === 2, { what: 'both to be kept' });
+    assert.ok((await ask(NOTIFICATIONS, 200, user, { query: '?limit=1' })).json.next);
+    await ask(NOTIFICATIONS, 422, user, { query: '?limit=0' });
+    assert.equal((await ask(READ, 200, user, { id })).json.unread, 1);
+    await ask(READ, 404, user, { id: 'nothing' });
+    await ask(READ_ALL, 200, user);
   });
 });
 

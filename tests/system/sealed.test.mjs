@@ -340,7 +340,7 @@ describe('when keys change', () => {
 test('a worker without the secret does not start, and says which service needs it', async () => {
   const { code, stderr } = await program('peygir-worker', ['--set=REDIS_URL=unix:///nowhere/redis.sock'],
     { PEYGIR_SERVICES_DIR: path.join(SOURCE, 'etc/services'), PEYGIR_JOBS_DIR: path.join(SOURCE, 'etc/jobs'),
-      PEYGIR_LOCALES_DIR: path.join(SOURCE, 'www/locales') });
+      PEYGIR_LOCALES_DIR: path.join(SOURCE, 'www/locales'), PEYGIR_NOTIFICATIONS_DIR: path.join(SOURCE, 'etc/notifications') });
   assert.equal(code, 78, stderr);
   assert.match(stderr, /credit-score-rating seals its values.*PEYGIR_SECRET_FILE is not set/);
 });

@@ -3,6 +3,7 @@
 
 #include "core/job.h"
 #include "tests/unit/ear.h"
+#include "tests/unit/noticehouse.h"
 #include "worker/handler.h"
 #include "core/pool.h"
 
@@ -24,9 +25,9 @@ static void on_done(void *ctx, const struct call_result *r)
     snprintf(t->detail, sizeof t->detail, "%s", r->detail);
 }
 
-static struct trial run(const char *payload, bool cancelled)
+static struct trial run_as(const char *type, const char *payload, bool cancelled)
 {
-    struct job job = { .id = (char *)"job_1", .payload = (char *)payload };
+    struct job job = { .id = (char *)"job_1", .type = (char *)type, .payload = (char *)payload };
     struct trial t = { .times = 0 };
     void *call = handler_notify.start(&shop, &(struct order){ .job_id = job.id, .body = SPAN("{}"), .job = &job }, on_done, &t);
     assert_non_null(call);
@@ -39,12 +40,17 @@ static struct trial run(const char *payload, bool cancelled)
     return t;
 }
 
+static struct trial run(const char *payload, bool cancelled)
+{
+    return run_as("notify", payload, cancelled);
+}
+
 static int set_up(void **state)
 {
     (void)state;
     house_start();
     house_set("PEYGIR_PREFIX", "p");
-    house_enter(0);
+    house_enter_notices();
     ear_open();
     ear_add("p:notifications");
     ear_add("p:notifications:user:u1");
@@ -114,6 +120,57 @@ static void a_user_s_id_that_is_too_long_fails_for_good(void **state)
                                   "bytes, and this one has 129.\",\"retryable\":false}");
 }
 
+/* --- events --- */
+
+static void an_event_is_kept_and_published_once(void **state)
+{
+    static const char payload[] = "{\"event\":\"message\",\"user_id\":\"u1\",\"data\":{\"title\":\"T\",\"text\":\"x\"}}";
+    (void)state;
+    assert_sent(payload, "p:notifications:user:u1 {", NULL, "\"message\":\"x\",\"data\":{\"title\":\"T\",\"text\":\"x\"},\"id\":\"job_1\",\"event\":\"message\","
+                "\"title\":\"T\",\"texts\":{\"en\":{\"title\":\"T\",\"text\":\"x\"},\"fa\":{\"title\":\"T\",\"text\":\"x\"}},");
+    assert_redis("1", "HEXISTS", "p:notifications:kept:u1", "job_1");
+    struct trial t = run(payload, false);
+    assert_string_equal(t.answer, "{\"status\":\"success\"}");
+    assert_string_equal(ear_hear(), "");
+}
+
+static void a_type_that_is_an_event_needs_no_other_name_and_tells_what_it_has(void **state)
+{
+    (void)state;
+    struct trial t = run_as("vendor_cart_add", "{\"vendor_id\":42,\"client_id\":7,\"client\":\"Reza\",\"email\":\"v@example.org\",\"locale\":\"en\",\"data\":{\"service\":\"Tea\"}}", false);
+    assert_string_equal(t.answer, "{\"status\":\"success\"}");
+    const char *told = ear_hear();
+    assert_non_null(strstr(told, "p:notifications:user:42 {"));
+    assert_non_null(strstr(told, "\"data\":{\"vendor_id\":42,\"client_id\":7,\"client\":\"Reza\",\"service\":\"Tea\"}"));
+    assert_non_null(strstr(told, "Reza has put Tea into the cart."));
+    assert_null(strstr(told, "example.org"));
+}
+
+static void an_event_without_a_user_or_with_too_much_to_tell_fails_for_good(void **state)
+{
+    static const char *const payloads[] = { "{\"event\":\"message\"}", "{\"event\":\"message\",\"user_id\":\"\"}", "{\"event\":\"message\",\"user_id\":[]}",
+                                            "{\"event\":\"message\",\"user_id\":\"a\\nb\"}", "{\"event\":\"message\",\"vendor_id\":\"u1\"}",
+                                            "{\"event\":\"nothing\",\"user_id\":\"u1\"}" };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+        struct trial t = run(payloads[i], false);
+        assert_non_null(strstr(t.answer, "{\"status\":\"error\",\"code\":\"invalid_payload\",\"message\":\"The payload"));
+    }
+    char *large = xasprintf("{\"event\":\"message\",\"user_id\":\"u1\",\"data\":{\"x\":\"%04096d\"}}", 0);
+    struct trial t = run(large, false);
+    free(large);
+    assert_non_null(strstr(t.answer, "What message tells has 4104 bytes of JSON, and 4096 is the most."));
+    assert_string_equal(ear_hear(), "");
+}
+
+static void what_was_answered_is_not_told_and_is_no_error(void **state)
+{
+    (void)state;
+    struct trial t = run("{\"event\":\"message\",\"user_id\":\"u1\",\"unless_answered\":\"m1\"}", false);
+    assert_string_equal(t.answer, "{\"status\":\"success\",\"data\":{\"answered\":true}}");
+    assert_string_equal(ear_hear(), "");
+}
+
 static void a_cancelled_call_says_so(void **state)
 {
     (void)state;
@@ -139,6 +196,10 @@ int main(void)
         cmocka_unit_test(without_a_user_everybody_gets_it),
         cmocka_unit_test(a_payload_that_is_none_fails_for_good),
         cmocka_unit_test(a_user_s_id_that_is_too_long_fails_for_good),
+        cmocka_unit_test(an_event_is_kept_and_published_once),
+        cmocka_unit_test(a_type_that_is_an_event_needs_no_other_name_and_tells_what_it_has),
+        cmocka_unit_test(an_event_without_a_user_or_with_too_much_to_tell_fails_for_good),
+        cmocka_unit_test(what_was_answered_is_not_told_and_is_no_error),
         cmocka_unit_test(a_cancelled_call_says_so),
         cmocka_unit_test(without_redis_it_is_worth_another_try),
     };

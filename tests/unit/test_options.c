@@ -137,7 +137,7 @@ static void the_table_has_the_contracts_names_and_defaults(void **state)
         { "LOCAL_API_URL", "http://127.0.0.1:9999" }, { "LOCAL_API_TIMEOUT", "180" }, { "LOCAL_API_RETRIES", "2" },
         { "PEYGIR_PREFIX", "peygir" }, { "REDIS_TASK_QUEUE_PREFIX", NULL }, { "REDIS_TASK_DATA_PREFIX", NULL },
         { "REDIS_SESSION_PREFIX", NULL }, { "REDIS_PUBSUB_CHANNEL", NULL }, { "PEYGIR_REQUEST_TTL", "1800" },
-        { "PEYGIR_SERVICES_DIR", NULL }, { "PEYGIR_JOBS_DIR", NULL }, { "PEYGIR_SOURCES_DIR", NULL },
+        { "PEYGIR_SERVICES_DIR", NULL }, { "PEYGIR_JOBS_DIR", NULL }, { "PEYGIR_SOURCES_DIR", NULL }, { "PEYGIR_NOTIFICATIONS_DIR", NULL },
         { "PEYGIR_TEMPLATES_DIR", NULL }, { "PEYGIR_LOCALES_DIR", NULL }, { "PEYGIR_LOCALE", "fa" },
         { "PEYGIR_SECRET_FILE", NULL }, { "PEYGIR_SITE_URL", NULL }, { "PEYGIR_LIMIT_FACTOR", "1" },
         { "PEYGIR_INTERNAL_FROM", "127.0.0.0/8,::1,unix:" }, { "PEYGIR_LOG_LEVEL", "info" },
@@ -465,6 +465,7 @@ static void directories_are_the_installed_ones_unless_set(void **state)
     assert_string_equal(options_dir(&s, OPT_PEYGIR_JOBS_DIR), "/j");
     assert_string_equal(options_dir(&s, OPT_PEYGIR_SERVICES_DIR), PKGSYSCONFDIR "/services");
     assert_string_equal(options_dir(&s, OPT_PEYGIR_SOURCES_DIR), PKGSYSCONFDIR "/sources");
+    assert_string_equal(options_dir(&s, OPT_PEYGIR_NOTIFICATIONS_DIR), PKGSYSCONFDIR "/notifications");
     assert_string_equal(options_dir(&s, OPT_PEYGIR_TEMPLATES_DIR), PKGDATADIR "/templates");
     assert_string_equal(options_dir(&s, OPT_PEYGIR_LOCALES_DIR), PKGDATADIR "/locales");
     settings_free(&s);

@@ -137,7 +137,7 @@ static void what_changes_something_demands_a_csrf_token_or_a_bearer_token(void *
 {
     (void)state;
     for (size_t i = 0; i < route_count; i++)
-        if (routes[i].method == METHOD_POST)
+        if (routes[i].method != METHOD_GET)
             assert_true((routes[i].flags & DEMAND_CSRF) || route_is_for_programs(&routes[i]));
 }
 
@@ -201,13 +201,17 @@ static void what_names_a_request_demands_that_it_is_theirs_or_a_bots_token(void 
     }
 }
 
-static void what_lies_under_account_is_for_users_alone(void **state)
+static void accounts_and_notifications_are_for_users_alone(void **state)
 {
+    static const char *const places[] = { "/account/", "/notifications", "/api/notifications" };
+
     (void)state;
     for (size_t i = 0; i < route_count; i++) {
-        bool account = strncmp(routes[i].pattern, "/account/", 9) == 0;
-        assert_int_equal(account, (routes[i].flags & DEMAND_USER) != 0);
-        if (account)
+        bool own = false;
+        for (size_t j = 0; j < ARRAY_LEN(places); j++)
+            own = own || strncmp(routes[i].pattern, places[j], strlen(places[j])) == 0;
+        assert_int_equal(own, (routes[i].flags & DEMAND_USER) != 0);
+        if (own)
             assert_true(routes[i].flags & DEMAND_SESSION);
     }
 }
@@ -252,7 +256,7 @@ int main(void)
         cmocka_unit_test(each_role_has_a_flag_of_its_own),
         cmocka_unit_test(a_request_goes_on_when_its_service_is_closed),
         cmocka_unit_test(what_names_a_request_demands_that_it_is_theirs_or_a_bots_token),
-        cmocka_unit_test(what_lies_under_account_is_for_users_alone),
+        cmocka_unit_test(accounts_and_notifications_are_for_users_alone),
         cmocka_unit_test(the_administrators_area_is_for_administrators_and_knows_no_visitor),
         cmocka_unit_test(what_lies_under_api_answers_problems_as_json),
     };
