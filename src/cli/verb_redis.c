@@ -95,6 +95,8 @@ static const struct trial trials[] = {
     { HOUSE, "notifications", "ZADD @inbox_order 1 check" },
     { HOUSE, "notifications", "SADD @inbox_unread check" },
     { HOUSE, "notifications", "EVAL @script 3 @inbox @inbox_order @inbox_unread" },
+    { HOUSE, "reminders", "SET @reminder check PX 10000" },
+    { HOUSE, "reminders", "GET @reminder" },
     { ALL, "scripts", "TIME" },
     { ALL, "scripts", "SCRIPT LOAD @script" },
     { ALL, "scripts", "EVAL @script 1 @document" },
@@ -223,6 +225,7 @@ static void name_places(struct check *c)
     put(c, "inbox", key_inbox(h, "kept", id), true);
     put(c, "inbox_order", key_inbox(h, "order", id), true);
     put(c, "inbox_unread", key_inbox(h, "unread", id), true);
+    put(c, "reminder", key_reminder(h, id), true);
     put(c, "presence", key_presence(h, id), true);
     put(c, "presence_seen", key_presence_seen(h), false);
     put(c, "cache", key_cache(h, "", id), true);

@@ -75,6 +75,8 @@ const struct route routes[] = {
     { METHOD_POST, "/api/internal/cache/invalidate", api_cache_invalidate, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/presence", api_presence, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/notifications", api_notifications_create, SITE, LIMIT_NONE, NULL },
+    { METHOD_POST, "/api/internal/reminders", api_reminders_create, SITE, LIMIT_NONE, NULL },
+    { METHOD_DELETE, "/api/internal/reminders/{id}", api_reminder_answered, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/commission", api_commission, SITE, LIMIT_NONE, NULL },
     { METHOD_POST, "/api/internal/sessions", api_sessions_create, SITE, LIMIT_NONE, NULL },
     { METHOD_GET, "/api/internal/sessions/current", api_session_current, SITE, LIMIT_NONE, NULL },

@@ -103,6 +103,8 @@ enum problem api_notifications(struct exchange *x);
 enum problem api_notification_read(struct exchange *x);
 enum problem api_notifications_read(struct exchange *x);
 enum problem api_notifications_create(struct exchange *x);
+enum problem api_reminders_create(struct exchange *x);
+enum problem api_reminder_answered(struct exchange *x);
 enum problem api_jobs_create(struct exchange *x);
 enum problem api_job_view(struct exchange *x);
 enum problem api_job_cancel(struct exchange *x);

@@ -215,6 +215,7 @@ const LIMIT = 'POST /api/internal/limits/{id}', PRESENCE = 'GET /api/internal/pr
 const CACHED = 'GET /api/internal/cache/{key}', KEEP = 'PUT /api/internal/cache/{key}', FORGET = 'DELETE /api/internal/cache/{key}';
 const INVALIDATE = 'POST /api/internal/cache/invalidate';
 const NOTIFY = 'POST /api/internal/notifications', NOTIFICATIONS = 'GET /api/notifications', READ = 'POST /api/notifications/{id}/read', READ_ALL = 'POST /api/notifications/read';
+const REMIND = 'POST /api/internal/reminders', ANSWERED = 'DELETE /api/internal/reminders/{id}';
 const COMMISSION = 'GET /api/internal/commission';
 const SESSIONS = 'POST /api/internal/sessions', CURRENT = 'GET /api/internal/sessions/current', REVOKE = 'POST /api/internal/sessions/revoke';
 
@@ -348,7 +349,7 @@ describe('What is answered', () => {
     await ask(WAIT, 422, program.bot, { query: '?wait=99' });
   });
 
-  test('notifications of a user', async () => {
+  test('notifications of a user, and reminders', async () => {
     const { id } = (await ask(NOTIFY, 202, program.site, { body: { event: 'message', user_id: 42, data: { text: 'x' }, email: 'a@example.org', locale: 'fa', id: 'n-1' } })).json;
     await ask(NOTIFY, 202, program.site, { body: { event: 'message', users: [42, 'other'] } });
     await ask(NOTIFY, 422, program.site, { body: { event: 'nothing', vendor_id: 1 } });
@@ -360,6 +361,12 @@ describe('What is answered', () => {
     assert.equal((await ask(READ, 200, user, { id })).json.unread, 1);
     await ask(READ, 404, user, { id: 'nothing' });
     await ask(READ_ALL, 200, user);
+    const body = { message_id: 'm-1', vendor_id: 42, client_id: 'c', email: 'a@example.org', locale: 'fa', data: { client: 'Reza' }, alternatives: ['A', 2] };
+    await ask(REMIND, 202, program.site, { body });
+    await ask(REMIND, 202, program.site, { body });
+    await ask(ANSWERED, 200, program.site, { id: 'm-1' });
+    await ask(REMIND, 409, program.site, { body });
+    await ask(ANSWERED, 404, program.site, { id: 'm-2' });
   });
 });
 

@@ -129,6 +129,7 @@ static void allowed_methods_come_from_the_table(void **state)
     assert_allowed("", "GET, HEAD");
     assert_allowed("services/a", "GET, HEAD, POST");
     assert_allowed("services/a/cancel/b", "POST");
+    assert_allowed("api/internal/reminders/m1", "DELETE");
     assert_allowed("nothing", "");
 }
 
