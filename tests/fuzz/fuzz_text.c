@@ -1,7 +1,8 @@
-/* fuzz_text.c: UTF-8, digits, and the rules of codes, cards and numbers; every escaping */
+/* fuzz_text.c: UTF-8, digits, decimal numbers, and the rules of codes, cards and numbers; every escaping */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/address.h"
+#include "base/decimal.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "core/rules_text.h"
@@ -74,8 +75,28 @@ static void try_escapes(struct span input)
     str_free(&out);
 }
 
+static void try_decimals(struct span input)
+{
+    struct str once = STR_INIT, twice = STR_INIT;
+
+    if (!decimal_ok(input))
+        return;
+    decimal_add_product(&once, input, SPAN("1"));
+    decimal_add_product(&twice, (struct span){ once.s, once.len }, SPAN("1.0"));
+    PROMISE(strcmp(once.s, twice.s) == 0 && decimal_ok((struct span){ once.s, once.len }));
+    for (size_t places = 0; places < 4; places++) {
+        str_reset(&twice);
+        decimal_add_rounded(&twice, input, places);
+        const char *point = strchr(twice.s, '.');
+        PROMISE(strspn(twice.s, "0123456789.") == twice.len && (point ? strlen(point + 1) : 0) == places);
+    }
+    str_free(&once);
+    str_free(&twice);
+}
+
 FUZZ(input)
 {
+    try_decimals(input);
     try_utf8(input);
     try_rules(input);
     try_escapes(input);
