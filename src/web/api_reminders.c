@@ -116,7 +116,7 @@ static enum problem make(struct exchange *x, const struct reminding *r)
     int rc = reminder_make(&x->seat->app, &n, &hours, &x->err);
     str_free(&payload);
     if (rc == -1)
-        return exchange_fail(x);
+        return x->err.kind == ERR_CONFIG ? exchange_say(x, PROBLEM_INVALID, "json.reminders_off") : exchange_fail(x);
     if (rc == REMINDER_ANSWERED)
         return exchange_say(x, PROBLEM_CONFLICT, "json.reminder_answered");
     answer(x, r->message, &hours, rc == REMINDER_EXISTS);

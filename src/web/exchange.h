@@ -58,7 +58,7 @@ struct exchange {
     const struct locale *locale; /* never NULL */
     struct span slug;            /* of the path; absent: the route has none */
     struct span hash;            /* likewise */
-    struct span id;              /* of a job, or the name of a limit; likewise */
+    struct span id;              /* of a job, notification or message, or the name of a limit; likewise */
     struct span key;             /* of the cache, not checked; likewise */
     const struct service *service; /* of the path, or the request's; NULL: none */
     struct span cookie;          /* of the session, as it was sent; absent: none of use, or the route does not ask */

@@ -139,7 +139,7 @@
  *     gone too_large media_type invalid too_many internal away full busy unauthorized closed; http.retry {time}
  *   json.NAME: sentences of the API about its own body: json.not_object, json.service_missing, json.data_missing,
  *     json.otp_missing, json.unknown_service, json.key_reused, json.not_finished, json.key_form, json.jobs_list,
- *     json.no_job, json.job_ended, json.notifications_limit, json.notifications_off, json.no_notification, json.no_reminder,
+ *     json.no_job, json.job_ended, json.notifications_limit, json.notifications_off, json.no_notification, json.no_reminder, json.reminders_off,
  *     json.reminder_answered, json.token_role
  *   title.admin, title.sign_in, everything in admin and sign_in
  *   messages.closed, when an administrator closes a service without a word

@@ -5,6 +5,7 @@
 #include "core/inbox.h"
 #include "core/notice.h"
 #include "core/reminder.h"
+#include "tests/unit/files.h"
 #include "tests/unit/noticehouse.h"
 
 #include <pthread.h>
@@ -299,6 +300,22 @@ static void making_and_answering_at_once_never_reminds_of_what_was_answered(void
 
 /* --- bad days --- */
 
+static void without_its_job_types_nobody_is_reminded_and_the_error_names_the_file(void **state)
+{
+    leave(state);
+    assert_int_equal(files_setup(state), 0);
+    files_put("default.json", "{\"handler\":\"none\"}");
+    files_put(REMINDER_TYPE ".json", "{\"handler\":\"notify\"}");
+    house_set("PEYGIR_JOBS_DIR", files_dir());
+    house_enter(HOUSE_JOB_TYPES);
+    app_open(&app, &house);
+    assert_int_equal(make(), -1);
+    assert_int_equal(err.kind, ERR_CONFIG);
+    assert_non_null(strstr(err.text, "The job type " REMINDER_LAST_TYPE " was taken away"));
+    assert_redis("0", "DBSIZE");
+    assert_int_equal(files_teardown(state), 0);
+}
+
 static void a_full_redis_refuses_new_ones_and_takes_answers(void **state)
 {
     int cancelled;
@@ -341,6 +358,7 @@ int main(void)
         TEST(a_reminder_that_was_taken_before_the_answer_and_runs_after_it_is_not_told),
         TEST(a_reminder_and_an_answer_at_once_agree_on_which_came_first),
         TEST(making_and_answering_at_once_never_reminds_of_what_was_answered),
+        TEST(without_its_job_types_nobody_is_reminded_and_the_error_names_the_file),
         TEST(a_full_redis_refuses_new_ones_and_takes_answers),
         TEST(without_redis_nothing_is_said_to_be_done), /* takes Redis away: the last */
     };
