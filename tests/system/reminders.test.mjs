@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isAlive, start, waitFor } from '../lib/peygir.mjs';
 import { bearers, signedIn } from '../lib/programs.mjs';
+import { oddMailServer } from '../lib/smtp.mjs';
 import { connect } from '../lib/sockets.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
@@ -10,13 +11,20 @@ const REMINDERS = '/api/internal/reminders';
 const DELAYED = 'peygir:notification:delayed';
 const HOUR_MS = 3_600_000;
 
-let peygir, bearer;
+let peygir, bearer, mails;
 
 before(async () => {
-  peygir = await start({ env: { PEYGIR_DEMO: 'off', RESPONSE_REMINDER_HOURS: '8,24' } });
+  mails = await oddMailServer();
+  peygir = await start({ env: { PEYGIR_DEMO: 'off', RESPONSE_REMINDER_HOURS: '8,24', MAIL_URL: `smtp://127.0.0.1:${mails.port}`, MAIL_FROM: 'peygir@example.org' } });
   bearer = await bearers(peygir);
 });
-after(() => peygir?.stop());
+after(async () => {
+  try {
+    await peygir?.stop();
+  } finally {
+    await mails?.stop();
+  }
+});
 
 const site = (headers = bearer.site) => new Visitor(peygir.base, { headers });
 const ask = (body, headers) => site(headers).fetch(REMINDERS, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
@@ -64,6 +72,18 @@ describe('A vendor who does not answer', () => {
     assert.equal(one.text, 'Sara has not answered your message yet. You may also ask: A, B');
     assert.deepEqual((await inboxOf('m1-v')).map(({ event }) => event), ['response_reminder', 'response_reminder'], 'who else was recommended is told to the client alone');
     line.close();
+  });
+
+  test('is mailed as well where the host site gave an address, and the client is not', async () => {
+    await remind('m4', { email: 'vendor@example.org', locale: 'en', alternatives: ['A'] });
+    for (const what of ['8', 'alternatives']) {
+      await due('m4', what);
+      assert.equal(await jobEnds('m4', what), 'completed');
+    }
+    const { text } = await waitFor(() => mails.mails.find(({ name }) => name === 'vendor'), { what: 'the mail' });
+    assert.match(text.replaceAll('=\r\n', ''), /Reza has waited 8 hours for your answer/);
+    assert.equal(await peygir.redis.exists(`peygir:mail:data:${jobOf('m4', 'alternatives')}.mail`), 0);
+    assert.doesNotMatch(peygir.logs(), /vendor@example/);
   });
 
   test('is not reminded twice when the host site asks twice', async () => {
