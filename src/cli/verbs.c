@@ -149,6 +149,8 @@ const struct verb verbs[] = {
     { "session revoke-all", "USER", 1, 1, NEEDS_REDIS, NULL, verb_session_revoke_all, "End all sessions of a user at once." },
     { "session show", "ID", 1, 1, NEEDS_REDIS, NULL, verb_session_show,
       "Show one session, by its id or its token; personal values are masked." },
+    { "source check", "[FILE...]", 0, -1, 0, NULL, verb_source_check, "Check files of sources of external data: these, or all of the sources directory." },
+    { "source list", "", 0, 0, NEEDS_SOURCES, NULL, verb_source_list, "List the sources of external data, their methods and parameters." },
     { "stats", "", 0, 0, NEEDS_REDIS | LIKES_JOBS, NULL, verb_stats, "Show the counters of jobs, sessions and cache, what waits in all queues, and how many keys of which kind there are." },
     { "token create", "NAME", 1, 1, NEEDS_REDIS, token_flags, verb_token_create,
       "Make a bearer token for a program and print it, this once." },
@@ -199,7 +201,7 @@ const struct flag_value *cli_flag(const struct cli *cli, const char *name)
 
 static int open_house(struct cli *cli, struct err *err)
 {
-    static const unsigned parts[][2] = { { NEEDS_SERVICES, HOUSE_SERVICES }, { NEEDS_LOCALES, HOUSE_LOCALES }, { NEEDS_JOBS, HOUSE_JOB_TYPES },
+    static const unsigned parts[][2] = { { NEEDS_SERVICES, HOUSE_SERVICES }, { NEEDS_LOCALES, HOUSE_LOCALES }, { NEEDS_JOBS, HOUSE_JOB_TYPES }, { NEEDS_SOURCES, HOUSE_SOURCES },
                                         { NEEDS_SEALS, HOUSE_SEALS } };
     unsigned what = 0;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)

@@ -58,6 +58,7 @@ enum {
     NEEDS_LOCALES = 4,
     NEEDS_JOBS = 8,   /* job types; a wrong file ends the program (78) */
     LIKES_JOBS = 16,  /* job types; without them (a sentence on stderr says why) it does what it can */
+    NEEDS_SOURCES = 64,
     NEEDS_SEALS = 32  /* the secret, where services seal their values */
 };
 
@@ -125,6 +126,8 @@ int verb_session_list(struct cli *cli, struct err *err);
 int verb_session_revoke(struct cli *cli, struct err *err);
 int verb_session_revoke_all(struct cli *cli, struct err *err);
 int verb_session_show(struct cli *cli, struct err *err);
+int verb_source_check(struct cli *cli, struct err *err);
+int verb_source_list(struct cli *cli, struct err *err);
 int verb_stats(struct cli *cli, struct err *err);
 int verb_token_create(struct cli *cli, struct err *err);
 int verb_token_list(struct cli *cli, struct err *err);

@@ -10,6 +10,7 @@
 #include "core/tally.h"
 #include "core/secret.h"
 #include "core/service.h"
+#include "core/source.h"
 
 #define CONNECT_MS 500
 
@@ -66,7 +67,9 @@ static int load_definitions(struct house *h, unsigned what, struct err *err)
         return -1;
     if ((what & HOUSE_SECRET) && secret_load(settings_text(s, OPT_PEYGIR_SECRET_FILE), &h->secret, err) < 0)
         return -1;
-    return what & HOUSE_SEALS ? load_seals(h, err) : 0;
+    if ((what & HOUSE_SEALS) && load_seals(h, err) < 0)
+        return -1;
+    return what & HOUSE_SOURCES ? sources_load(options_dir(s, OPT_PEYGIR_SOURCES_DIR), &h->sources, err) : 0;
 }
 
 int house_open(struct house *h, const struct settings *settings, unsigned what, const char *client_name, int command_ms,
@@ -101,6 +104,7 @@ void house_close(struct house *h)
     redisurl_free(&h->session_url);
     redisurl_free(&h->cache_url);
     services_free(h->services);
+    sources_free(h->sources);
     job_types_free(h->job_types);
     locales_free(h->locales);
     notices_free(h->notices);

@@ -9,6 +9,7 @@
 
 struct services;
 struct notices;
+struct sources;
 struct job_types;
 struct locales;
 struct secret;
@@ -18,6 +19,7 @@ struct tallies;
 struct house {
     const struct settings *settings;
     struct services *services;      /* NULL when not asked for */
+    struct sources *sources;        /* NULL when not asked for */
     struct job_types *job_types;    /* NULL when not asked for */
     struct locales *locales;        /* NULL when not asked for */
     struct notices *notices;        /* NULL when not asked for */
@@ -39,7 +41,7 @@ struct house {
 };
 
 enum { HOUSE_SERVICES = 1, HOUSE_LOCALES = 2, HOUSE_SECRET = 4, HOUSE_JOB_TYPES = 8, HOUSE_SEALS = 16 /* the secret, where it is set or a service seals */,
-       HOUSE_NOTICES = 64 /* with HOUSE_LOCALES */ };
+       HOUSE_SOURCES = 32, HOUSE_NOTICES = 64 /* with HOUSE_LOCALES */ };
 /* Load the definitions named in `what` and prepare the servers (nothing is connected yet). command_ms is how long one
  * exchange may take before Redis counts as away. 0, or -1 (ERR_CONFIG) with file and reason. */
 int house_open(struct house *h, const struct settings *settings, unsigned what, const char *client_name, int command_ms,

@@ -46,3 +46,10 @@ int definitions_each(const char *dir, definitions_fn fn, void *ctx, struct err *
     free(entries);
     return rc;
 }
+
+char *definitions_name(const char *file)
+{
+    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file, *ending = strstr(base, ENDING);
+
+    return ending && !ending[strlen(ENDING)] ? xmemdupz(base, (size_t)(ending - base)) : xstrdup(base);
+}

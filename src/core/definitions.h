@@ -8,5 +8,7 @@
  * the ending; both are borrowed for the call. Stops at the first -1 of fn. 0, or -1 (ERR_CONFIG) when dir cannot be read. */
 typedef int (*definitions_fn)(void *ctx, const char *file, const char *name, struct err *err);
 int definitions_each(const char *dir, definitions_fn fn, void *ctx, struct err *err);
+/* What is defined in "dir/name.json": "name". The caller frees. */
+char *definitions_name(const char *file);
 
 #endif

@@ -93,8 +93,7 @@ static int load(const char *file, const char *name, struct job_type **out, struc
 
 int job_type_check(const char *file, struct err *err)
 {
-    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file, *ending = strstr(base, ".json");
-    char *name = ending && !ending[strlen(".json")] ? xmemdupz(base, (size_t)(ending - base)) : xstrdup(base);
+    char *name = definitions_name(file);
     struct job_type *t = NULL;
     int rc = load(file, name, &t, err);
 

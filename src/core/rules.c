@@ -39,7 +39,8 @@ enum kind_traits {
     KEYPAD = 8,  /* digits only: a number keypad suits it */
     COMPACT = 16, /* separators inside are dropped */
     CAPITALS = 32,
-    MOBILE = 64   /* the country's code in front is dropped */
+    MOBILE = 64,  /* the country's code in front is dropped */
+    BOUNDS = 128  /* what suits it is a known set, a known form or of a known size */
 };
 
 /* One row a rule. `params` are the names of its parameters in the sentence. */
@@ -230,14 +231,14 @@ static const struct kind kinds[] = {
     { "required", { NULL }, NULL, check_required, NULL, ALWAYS },
     { "string", { NULL }, NULL, NULL, NULL, 0 },
     { "min", { "min" }, parse_one, check_min, NULL, SIZE },
-    { "max", { "max" }, parse_one, check_max, NULL, SIZE },
-    { "between", { "min", "max" }, parse_two, check_between, NULL, SIZE },
-    { "digits", { "digits" }, parse_counts, check_digits, NULL, KEYPAD | COMPACT },
-    { "digits_between", { "min", "max" }, parse_counts, check_digits, NULL, KEYPAD | COMPACT },
+    { "max", { "max" }, parse_one, check_max, NULL, SIZE | BOUNDS },
+    { "between", { "min", "max" }, parse_two, check_between, NULL, SIZE | BOUNDS },
+    { "digits", { "digits" }, parse_counts, check_digits, NULL, KEYPAD | COMPACT | BOUNDS },
+    { "digits_between", { "min", "max" }, parse_counts, check_digits, NULL, KEYPAD | COMPACT | BOUNDS },
     { "numeric", { NULL }, NULL, NULL, rules_is_numeric, NUMBER },
     { "integer", { NULL }, NULL, NULL, rules_is_integer, NUMBER | KEYPAD },
-    { "in", { NULL }, parse_words, check_in, NULL, 0 },
-    { "regex", { NULL }, parse_pattern, check_regex, NULL, 0 },
+    { "in", { NULL }, parse_words, check_in, NULL, BOUNDS },
+    { "regex", { NULL }, parse_pattern, check_regex, NULL, BOUNDS },
     { "email", { NULL }, NULL, NULL, rules_is_email, 0 },
     { "confirmed", { NULL }, NULL, check_confirmed, NULL, 0 },
     { "accepted", { NULL }, NULL, check_accepted, NULL, ALWAYS },
@@ -406,6 +407,11 @@ bool rules_mobile(const struct rules *r)
     return has_kind(r, "iranian_mobile");
 }
 
+bool rules_bounded(const struct rules *r)
+{
+    return has_trait(r, BOUNDS);
+}
+
 bool rules_numeric(const struct rules *r)
 {
     return has_trait(r, KEYPAD);
@@ -482,7 +488,8 @@ int rules_check(const struct rules *r, const char *field, const char *label, str
         one = &r->list[i];
         if (is_good(one, &look))
             continue;
-        add_sentence(r, one, label, locale, message);
+        if (message)
+            add_sentence(r, one, label, locale, message);
         return 0;
     }
     return 1;

@@ -15,6 +15,7 @@ bool rules_required(const struct rules *r);
 bool rules_confirmed(const struct rules *r); /* the form has a second field, {field}_confirmation */
 bool rules_email(const struct rules *r);  /* it is an e-mail address */
 bool rules_mobile(const struct rules *r); /* it is a mobile number: codes are sent there */
+bool rules_bounded(const struct rules *r); /* one of in, regex, max, between, digits, digits_between: not just anything suits it */
 bool rules_numeric(const struct rules *r); /* a number keypad suits it */
 /* For maxlength; 0: none. Only what max and between say: identifiers may be pasted with separators, which rules_tidy drops. */
 int64_t rules_max_length(const struct rules *r);
@@ -29,7 +30,7 @@ void rules_normalise(struct span value, struct str *out);
 void rules_tidy(const struct rules *r, struct span value, struct str *out);
 /* 1: good; 0: broken: the sentence in the visitor's language is appended to message (from key "validation.{rule}", or
  * "validation.{rule}_number" where a number is compared, with {field} the label and the rule's own parameters). `value` is tidied;
- * absent counts as empty. Only `required` and `accepted` look at an empty value. Stops at the first broken rule, in their order. */
+ * absent counts as empty. message NULL: nothing is said, and locale is not looked at. Only `required` and `accepted` look at an empty value. Stops at the first broken rule, in their order. */
 int rules_check(const struct rules *r, const char *field, const char *label, struct span value, rules_lookup lookup, void *ctx,
                 const struct locale *locale, struct str *message);
 /* The rules' names in the table's order, NULL after the last; for documents and tests. */

@@ -74,8 +74,7 @@ static int load(const char *file, const char *name, struct service **out, struct
 
 int service_load(const char *file, struct service **out, struct err *err)
 {
-    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file, *ending = strstr(base, ".json");
-    char *name = ending && !ending[strlen(".json")] ? xmemdupz(base, (size_t)(ending - base)) : xstrdup(base);
+    char *name = definitions_name(file);
     int rc = load(file, name, out, err);
 
     free(name);

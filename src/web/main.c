@@ -64,7 +64,7 @@ static int open_and_serve(const struct settings *settings)
     int status;
 
     if (fcgi_check(LISTEN_FD, &err) < 0 ||
-        house_open(&house, settings, HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_SECRET | HOUSE_JOB_TYPES | HOUSE_NOTICES, program.name, COMMAND_MS, &err) < 0)
+        house_open(&house, settings, HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_SECRET | HOUSE_JOB_TYPES | HOUSE_NOTICES | HOUSE_SOURCES, program.name, COMMAND_MS, &err) < 0)
         return failed(&err);
     if (pages_load(options_dir(settings, OPT_PEYGIR_TEMPLATES_DIR), house.services, &pages, &err) < 0)
         status = failed(&err);

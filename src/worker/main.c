@@ -65,7 +65,7 @@ static int run(const struct settings *settings, struct worker_options *options)
 {
     struct house house;
     struct err err = ERR_INIT;
-    unsigned what = HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_JOB_TYPES | HOUSE_NOTICES | HOUSE_SEALS;
+    unsigned what = HOUSE_SERVICES | HOUSE_LOCALES | HOUSE_JOB_TYPES | HOUSE_NOTICES | HOUSE_SOURCES | HOUSE_SEALS;
     if (house_open(&house, settings, what, "peygir-worker", COMMAND_MS, &err) < 0) {
         log_error("%s", err.text);
         return EXIT_CONFIG;

@@ -78,7 +78,7 @@ export function editServices(changes) {
 export async function environment(runDir, options = {}) {
   const env = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (!/^(PEYGIR_|REDIS_|WORKER_|WEB_|SESSION_|ADMIN_|LOCAL_API_|MAIL_)|^BUILD_DIR$|^NODE_/.test(name)) env[name] = value;
+    if (!/^(PEYGIR_|REDIS_|WORKER_|WEB_|SESSION_|ADMIN_|LOCAL_API_|MAIL_|CRYPTO_|STOCK_)|^BUILD_DIR$|^NODE_/.test(name)) env[name] = value;
   }
   return {
     ...env,

@@ -117,7 +117,7 @@ export class Yard {
   environment(options = {}) {
     const sanitizers = Object.entries(process.env).filter(([name]) => /^[A-Z]+SAN_OPTIONS$/.test(name));
     return {
-      ...Object.fromEntries(sanitizers), PATH: process.env.PATH, REDIS_URL: this.url, PEYGIR_JOBS_DIR: this.jobsDir,
+      ...Object.fromEntries(sanitizers), PATH: process.env.PATH, REDIS_URL: this.url, PEYGIR_JOBS_DIR: this.jobsDir, PEYGIR_SOURCES_DIR: path.join(SOURCE, 'etc/sources'),
       PEYGIR_SECRET_FILE: this.file('secret'),
       PEYGIR_SERVICES_DIR: path.join(SOURCE, 'etc/services'), PEYGIR_TEMPLATES_DIR: path.join(SOURCE, 'www/templates'),
       PEYGIR_NOTIFICATIONS_DIR: path.join(SOURCE, 'etc/notifications'),
