@@ -2,6 +2,7 @@
 #include "base/address.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #define BITS_MAX 128
 #define MAPPED_BITS 96 /* of an IPv4 address written as IPv6 */
@@ -117,4 +118,22 @@ struct span address_line(struct span address, uint8_t room[ADDRESS_BYTES])
     if (!read_address(address, room, &is_v4) || is_v4)
         return address;
     return (struct span){ (const char *)room, memcmp(room, mapped, sizeof mapped) == 0 ? ADDRESS_BYTES : ADDRESS_BYTES / 2 };
+}
+
+/* The last ones are IPv4 networks behind NAT64. */
+static const char not_public[] =
+    "0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,192.0.0.0/24,192.0.2.0/24,192.168.0.0/16,198.18.0.0/15,"
+    "198.51.100.0/24,203.0.113.0/24,224.0.0.0/3,::/96,100::/64,2001::/23,2001:db8::/32,2002::/16,fc00::/7,fe80::/9,ff00::/8,"
+    "64:ff9b:1::/48,64:ff9b::0:0/104,64:ff9b::a00:0/104,64:ff9b::6440:0/106,64:ff9b::7f00:0/104,64:ff9b::a9fe:0/112,64:ff9b::ac10:0/108,"
+    "64:ff9b::c0a8:0/112,64:ff9b::e000:0/99";
+
+bool address_is_public(const struct sockaddr *address)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (address->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, sizeof text);
+    else if (address->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, sizeof text);
+    return text[0] && !address_in_list(not_public, span_of(text));
 }

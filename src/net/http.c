@@ -1,9 +1,11 @@
 /* http.c: HTTP calls, each a handle of libcurl that multi.h carries on the loop. */
 #include "net/http.h"
 
+#include "base/address.h"
 #include "net/multi.h"
 
 #include <strings.h>
+#include <sys/socket.h>
 
 #define CONNECT_MS 5000L
 #define BODY_BYTES_MAX (1024 * 1024)
@@ -19,13 +21,15 @@ struct http_call {
     size_t max_body_bytes;
     size_t header_bytes;
     bool too_large;
-    struct str body;
+    bool forbidden; /* its host has an address that is not public */
+    struct str body, etag, last_modified;
     char host[128]; /* and port: for errors */
     char reason[CURL_ERROR_SIZE];
 };
 
 struct http {
     struct multi *multi;
+    bool public_only;
 };
 
 /* --- results --- */
@@ -35,6 +39,8 @@ static void free_call(struct http_call *call)
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
     str_free(&call->body);
+    str_free(&call->etag);
+    str_free(&call->last_modified);
     free(call);
 }
 
@@ -74,13 +80,33 @@ static const char *reason_of(const struct http_call *call, CURLcode code)
         return "the headers of the answer are larger than allowed";
     if (code == CURLE_OUT_OF_MEMORY) /* so curl calls a line that is longer than it takes */
         return "a line of the answer's head is longer than allowed";
+    if (call->forbidden)
+        return "its address is not a public one";
     return *call->reason ? call->reason : curl_easy_strerror(code);
+}
+
+static struct span span_if(const struct str *text)
+{
+    return (struct span){ text->len ? text->s : NULL, text->len };
+}
+
+static void report_answer(struct http_call *call, struct http_result *result)
+{
+    curl_off_t retry_s = 0;
+    char *type = NULL;
+
+    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_s);
+    result->content_type = span_of(type);
+    result->etag = span_if(&call->etag);
+    result->last_modified = span_if(&call->last_modified);
+    result->retry_after_s = retry_s > 0 ? retry_s : 0;
+    result->body = (struct span){ call->body.s ? call->body.s : "", call->body.len };
 }
 
 static void report_end(struct http_call *call, CURLcode code)
 {
     struct http_result result = { .outcome = outcome_of(call, code) };
-    char *type = NULL;
     long status = 0;
 
     if (result.outcome == HTTP_ANSWERED || result.outcome == HTTP_TOO_LARGE) {
@@ -88,9 +114,7 @@ static void report_end(struct http_call *call, CURLcode code)
         result.status = (int)status;
     }
     if (result.outcome == HTTP_ANSWERED) {
-        curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
-        result.content_type = span_of(type);
-        result.body = (struct span){ call->body.s ? call->body.s : "", call->body.len };
+        report_answer(call, &result);
     } else {
         snprintf(result.error, sizeof(result.error), "%s: %s", call->host, reason_of(call, code));
     }
@@ -134,13 +158,47 @@ static int on_progress(void *ctx, curl_off_t to_come, curl_off_t come, curl_off_
     return call->too_large;
 }
 
+/* The value of "Name: value" and a line's end, where it has this name. */
+static void keep_header(struct span line, const char *name, struct str *out)
+{
+    size_t len = strlen(name);
+
+    if (line.len < len || strncasecmp(line.s, name, len) != 0)
+        return;
+    line.s += len;
+    line.len -= len;
+    while (line.len > 0 && (*line.s == ' ' || *line.s == '\t')) {
+        line.s++;
+        line.len--;
+    }
+    while (line.len > 0 && strchr(" \t\r\n", line.s[line.len - 1]))
+        line.len--;
+    str_reset(out);
+    str_add_span(out, line);
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
     struct http_call *call = ctx;
+    struct span line = { data, size * count };
 
-    (void)data;
+    keep_header(line, "etag:", &call->etag);
+    keep_header(line, "last-modified:", &call->last_modified);
     call->header_bytes += size * count;
     return call->header_bytes > HEADER_BYTES_MAX ? CURL_WRITEFUNC_ERROR : size * count;
+}
+
+/* Asked with the very address that is connected to, so that no name can be one thing when it is looked at and another when it is used. */
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_call *call = ctx;
+
+    (void)purpose;
+    if (!address_is_public(&address->addr)) {
+        call->forbidden = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static void name_host(struct http_call *call, const char *url)
@@ -202,7 +260,7 @@ static void set_method(struct http_call *call, const char *method, struct span b
     curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, safe ? 0L : 1L);
 }
 
-static void set_manners(struct http_call *call, const struct http_request *rq)
+static void set_manners(struct http_call *call, const struct http_request *rq, bool public_only)
 {
     CURL *easy = call->easy;
     long connect_ms = rq->connect_timeout_ms ? rq->connect_timeout_ms : CONNECT_MS;
@@ -220,6 +278,12 @@ static void set_manners(struct http_call *call, const struct http_request *rq)
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    if (rq->total_timeout_ms)
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)rq->total_timeout_ms);
+    if (public_only) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+    }
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
@@ -242,7 +306,7 @@ static struct http_call *send_call(struct http *h, const struct http_request *rq
     if (!call->easy)
         abort();
     name_host(call, rq->url);
-    set_manners(call, rq);
+    set_manners(call, rq, h->public_only);
     set_headers(call, rq->headers);
     set_method(call, rq->method ? rq->method : method, rq->body);
     call->place.ended = on_ended;
@@ -277,6 +341,14 @@ struct http *http_new(uv_loop_t *loop, size_t max_connections)
     struct http *h = xcalloc(1, sizeof(*h));
 
     h->multi = multi_new(loop, max_connections);
+    return h;
+}
+
+struct http *http_new_public(uv_loop_t *loop, size_t max_connections)
+{
+    struct http *h = http_new(loop, max_connections);
+
+    h->public_only = true;
     return h;
 }
 

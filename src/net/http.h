@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 
+#include <stdint.h>
 #include <uv.h>
 
 struct http;
@@ -16,7 +17,7 @@ struct http_call;
 enum http_outcome {
     HTTP_ANSWERED,  /* a whole response, whatever its status */
     HTTP_REFUSED,   /* no connection (refused, unknown host, connect time-out, TLS, bad URL): nothing was sent */
-    HTTP_BROKEN,    /* reset, closed early or not HTTP after sending began: the other side may have acted */
+    HTTP_BROKEN,    /* reset, closed early, too slow or not HTTP after sending began: the other side may have acted */
     HTTP_TOO_LARGE, /* the body went over max_body_bytes, packed or unpacked; the rest was not read */
     HTTP_CANCELLED  /* by http_cancel() or http_free() */
 };
@@ -25,6 +26,8 @@ struct http_result {
     enum http_outcome outcome;
     int status;               /* 200 ...; 0 unless ANSWERED or TOO_LARGE */
     struct span body;         /* ANSWERED; NUL-terminated as well; empty body: len 0 */
+    struct span etag, last_modified; /* ANSWERED, as sent; absent: .s == NULL */
+    int64_t retry_after_s;    /* ANSWERED: of Retry-After, seconds or a date; 0: absent, or over */
     struct span content_type; /* as sent ("application/json; charset=utf-8"); absent: .s == NULL */
     char error[400];          /* one sentence without a final stop that names host and reason; "" when ANSWERED */
 };
@@ -39,12 +42,16 @@ struct http_request {
     const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
     struct span body;           /* copied; absent: none is sent (a POST then has Content-Length: 0) */
     int connect_timeout_ms;     /* 0: 5000 */
+    int total_timeout_ms;       /* 0: none */
     size_t max_body_bytes;      /* 0: 1 MiB */
 };
 
 /* max_connections: simultaneous ones at most, calls beyond it wait their turn (0: no limit). Never NULL. The loop
  * is borrowed. */
 struct http *http_new(uv_loop_t *loop, size_t max_connections);
+/* The same, for calls to strangers: it connects to public addresses only (address_is_public), whatever name stands for them and
+ * whenever that is resolved; any other is REFUSED. */
+struct http *http_new_public(uv_loop_t *loop, size_t max_connections);
 /* Every call that is still out gets HTTP_CANCELLED from within http_free. Its handles are closed by the loop: run
  * the loop once more (uv_run) before uv_loop_close. NULL is harmless. */
 void http_free(struct http *h);

@@ -3,6 +3,10 @@
 
 #include "base/address.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #define LOOPBACK "127.0.0.0/8,::1,unix:"
 
 static void assert_in(bool wanted, const char *list, const char *address)
@@ -82,6 +86,35 @@ static void a_list_is_told_from_what_is_none(void **state)
             fail_msg("\"%s\" is no list", bad[i]);
 }
 
+static bool is_public(const char *text)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+        return address_is_public((struct sockaddr *)&v4);
+    assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    return address_is_public((struct sockaddr *)&v6);
+}
+
+static void addresses_of_the_internet_are_told_from_all_others(void **state)
+{
+    static const char *const ours[] = { "8.8.8.8", "172.15.255.255", "172.32.0.1", "100.63.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::808:808" };
+    static const char *const not_ours[] = { "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.168.1.1",
+                                            "224.0.0.1", "255.255.255.255", "::", "::1", "::7f00:1", "::ffff:10.0.0.1", "fc00::1", "fd12::1", "fe80::1", "ff02::1",
+                                            "fec0::1", "64:ff9b::a00:1", "64:ff9b::7f00:1", "64:ff9b::c0a8:101", "2002:7f00:1::", "2001:db8::1" };
+    struct sockaddr local = { .sa_family = AF_UNIX };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (!is_public(ours[i]))
+            fail_msg("%s is public", ours[i]);
+    for (size_t i = 0; i < ARRAY_LEN(not_ours); i++)
+        if (is_public(not_ours[i]))
+            fail_msg("%s is not public", not_ours[i]);
+    assert_false(address_is_public(&local));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +122,7 @@ int main(void)
         cmocka_unit_test(what_is_no_address_is_in_no_list),
         cmocka_unit_test(a_line_is_half_of_an_ipv6_address_and_all_of_anything_else),
         cmocka_unit_test(a_list_is_told_from_what_is_none),
+        cmocka_unit_test(addresses_of_the_internet_are_told_from_all_others),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

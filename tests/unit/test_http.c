@@ -89,6 +89,12 @@ static void say_redirect(int fd)
     say(fd, "HTTP/1.1 302 Found\r\nLocation: /hello\r\nContent-Length: 0\r\n\r\n");
 }
 
+static void say_dated(int fd)
+{
+    say(fd, "HTTP/1.1 429 Too Many Requests\r\nETag:  W/\"a b\" \r\nlast-modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nRetry-After: 90\r\n"
+            "Content-Length: 0\r\n\r\n");
+}
+
 static void say_nothing(int fd)
 {
     (void)fd;
@@ -196,7 +202,7 @@ static const struct behaviour {
     { "/garbage", say_garbage }, { "/half", say_half }, { "/reset", say_reset }, { "/large", say_large },
     { "/gzip", say_gzip }, { "/headers", say_endless_headers },
     { "/line", say_endless_line }, { "/nothing-packed", say_packed_nothing }, { "/hold", hold }, { "/keep", keep },
-    { "/together", together },
+    { "/together", together }, { "/dated", say_dated },
 };
 
 static void *serve(void *ctx)
@@ -256,7 +262,7 @@ struct outcome {
     int times;
     struct http_result result;
     char body[64];
-    char type[64];
+    char type[64], etag[64], last_modified[64];
     struct http_call *cancel; /* to cancel from within done */
     struct place *again;      /* to call from within done */
 };
@@ -271,6 +277,8 @@ static void on_done(void *ctx, const struct http_result *result)
     o->result = *result;
     snprintf(o->body, sizeof(o->body), "%.*s", (int)result->body.len, result->body.s ? result->body.s : "");
     snprintf(o->type, sizeof(o->type), "%s", result->content_type.s ? result->content_type.s : "");
+    snprintf(o->etag, sizeof(o->etag), "%.*s", (int)result->etag.len, result->etag.s ? result->etag.s : "");
+    snprintf(o->last_modified, sizeof(o->last_modified), "%.*s", (int)result->last_modified.len, result->last_modified.s ? result->last_modified.s : "");
     if (o->cancel)
         http_cancel(o->cancel);
     if (o->again) {
@@ -644,6 +652,73 @@ static int start_server(void **state)
     return pthread_create(&thread, NULL, serve_all, NULL);
 }
 
+static void an_answer_brings_what_it_can_be_asked_for_again_with(void **state)
+{
+    struct place *p = *state;
+    struct http_request rq = { .url = NULL };
+    struct outcome o = { 0 };
+    char url[128];
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/dated", server.port);
+    rq.url = url;
+    http_send(p->http, &rq, on_done, &o);
+    run(p);
+    assert_int_equal(o.result.status, 429);
+    assert_string_equal(o.etag, "W/\"a b\"");
+    assert_string_equal(o.last_modified, "Thu, 01 Jan 2026 00:00:00 GMT");
+    assert_int_equal(o.result.retry_after_s, 90);
+    o = posted(p, "/hello");
+    assert_string_equal(o.etag, "");
+    assert_int_equal(o.result.retry_after_s, 0);
+}
+
+static void a_call_that_takes_longer_than_it_may_is_broken(void **state)
+{
+    struct place *p = *state;
+    struct http_request rq = { .total_timeout_ms = 50 };
+    struct outcome o = { 0 };
+    char url[128];
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/hold", server.port);
+    rq.url = url;
+    http_send(p->http, &rq, on_done, &o);
+    run(p);
+    assert_int_equal(o.result.outcome, HTTP_BROKEN);
+    assert_non_null(strstr(o.result.error, "timed out"));
+    wait_for(&server.closed, 1);
+}
+
+static int set_up_public(void **state)
+{
+    struct place *p;
+
+    set_up(state);
+    p = *state;
+    http_free(p->http);
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    p->http = http_new_public(&p->loop, 0);
+    return 0;
+}
+
+static void strangers_do_not_lead_into_a_private_network(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "0x7f.1", "2130706433" };
+    struct place *p = *state;
+    char url[128];
+
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        struct http_request rq = { .url = url };
+        struct outcome o = { 0 };
+        snprintf(url, sizeof(url), "http://%s:%d/hello", hosts[i], server.port);
+        http_send(p->http, &rq, on_done, &o);
+        run(p);
+        assert_int_equal(o.result.outcome, HTTP_REFUSED);
+        if (!strstr(o.result.error, "not a public one"))
+            fail_msg("%s: %s", hosts[i], o.result.error);
+    }
+    assert_int_equal(seen(&server.requests), 0);
+}
+
 #define with_http(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -670,6 +745,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_call_waits_for_a_free_place, set_up_one_at_a_time, tear_down),
         with_http(freeing_cancels_what_is_out),
         with_http(three_hundred_are_out_at_once),
+        with_http(an_answer_brings_what_it_can_be_asked_for_again_with),
+        with_http(a_call_that_takes_longer_than_it_may_is_broken),
+        cmocka_unit_test_setup_teardown(strangers_do_not_lead_into_a_private_network, set_up_public, tear_down),
     };
 
     return cmocka_run_group_tests_name("http", tests, start_server, NULL);
