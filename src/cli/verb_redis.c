@@ -74,6 +74,8 @@ static const struct trial trials[] = {
     { WORKER | ADMIN, "news", "SUBSCRIBE __redis__:invalidate" },
     { WORKER | ADMIN, "news", "UNSUBSCRIBE __redis__:invalidate" },
     { WORKER | ADMIN, "schedules", "HDEL @schedule @id" },
+    { WORKER | ADMIN, "sources", "SET @source_rest 1 PX 10000" },
+    { WORKER | ADMIN, "sources", "PTTL @source_rest" },
     { WEB | ADMIN, "services", "HGETALL @closed" },
     { WEB | ADMIN, "tokens", "HGET @tokens @id" },
     { WEB | ADMIN | PUSH, "tokens", "HSET @token role check" },
@@ -226,6 +228,7 @@ static void name_places(struct check *c)
     put(c, "inbox_order", key_inbox(h, "order", id), true);
     put(c, "inbox_unread", key_inbox(h, "unread", id), true);
     put(c, "reminder", key_reminder(h, id), true);
+    put(c, "source_rest", key_source(h, id, "rest"), true);
     put(c, "presence", key_presence(h, id), true);
     put(c, "presence_seen", key_presence_seen(h), false);
     put(c, "cache", key_cache(h, "", id), true);

@@ -2,7 +2,7 @@
  * read-only. A wrong file stops the start-up with file, path inside it and reason.
  *
  *   { "title": {"en": "…", "fa": "…"},                           optional
- *     "handler": "http" | "exec" | "notify" | "mail" | "none" | "maintenance" | "webhook",
+ *     "handler": "http" | "exec" | "fetch" | "notify" | "mail" | "none" | "maintenance" | "webhook",
  *     "path": "/api/jobs/default",                               http: below LOCAL_API_URL; default /api/jobs/{type}
  *     "command": ["program", "argument", …],                     exec: absolute, or found in PATH; no shell
  *     "directory": "/…",                                         exec: where it runs; default /
@@ -14,9 +14,9 @@
  *     "unique": {"by": ["document"], "seconds": 60},             members of the payload; neither: one job of the type
  *     "schedule": {"cron": "0 * * * *", "time_zone": "UTC", "missed": "run" | "skip", "payload": {…}} }
  *
- * Anything else in it is refused. `notify` needs nothing more: its payload is {"user_id", "message", "data"}. Nor does `mail`:
- * {"to", "template", "locale", "data"}; where it names no limits, four are sent at once. `maintenance` does what has the type's name in
- * core/maintenance.c; `webhook` calls an API client (core/webhook.h). */
+ * Anything else in it is refused. `notify` needs nothing more: its payload is {"user_id", "message", "data"}. Nor does `fetch`: {"source",
+ * "method", "params"}; nor `mail`: {"to", "template", "locale", "data"}; where it names no limits, four are sent at once. `maintenance` does what
+ * has the type's name in core/maintenance.c; `webhook` calls an API client (core/webhook.h). */
 #ifndef PEYGIR_JOB_TYPE_H
 #define PEYGIR_JOB_TYPE_H
 

@@ -20,7 +20,7 @@
 #define LIMIT_MAX 1000000
 #define MAILS_AT_ONCE 4 /* where a type says nothing: connections that a mail server is used to from one client */
 
-const char *const job_handlers[] = { "http", "exec", "notify", "mail", "none", "webhook", "maintenance", NULL };
+const char *const job_handlers[] = { "http", "exec", "notify", "mail", "none", "webhook", "fetch", "maintenance", NULL };
 
 /* --- pieces --- */
 

@@ -273,3 +273,12 @@ struct key key_cache_stats(const struct house *h)
 {
     return join(span_of(h->prefix), SPAN(":stats:cache"), SPAN(""));
 }
+
+struct key key_source(const struct house *h, struct span name, const char *part)
+{
+    struct key k = join(span_of(h->prefix), SPAN(":source:"), name);
+
+    add(&k, SPAN(":"));
+    add(&k, span_of(part));
+    return k;
+}

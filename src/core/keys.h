@@ -65,6 +65,8 @@ struct key key_presence_seen(const struct house *h);                    /* P:pre
 /* parts of an entry of the cache: "" (the value), "fresh:", "claim:", "done:" (of a claim), "tag:" (of a tag); see cache.h */
 struct key key_cache(const struct house *h, const char *part, struct span name); /* P:cache:{part}{name} */
 struct key key_cache_stats(const struct house *h);                        /* P:stats:cache */
+/* P:source:{name}:{part} of a source of external data: "rest" (exists while it is to be left alone), "pace" (GCRA: limit.h) */
+struct key key_source(const struct house *h, struct span name, const char *part);
 enum { SESSION_KEYS_HASHED, SESSION_KEYS_PLAIN }; /* the words of the option SESSION_KEYS, in its order */
 
 #endif

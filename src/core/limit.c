@@ -23,6 +23,7 @@ const struct limit limits[LIMITS] = {
     [LIMIT_STREAM] = { "stream", 60, 60, 60, false },
     [LIMIT_MOBILE] = { "mobile", 10, 3600, 10, false },
     [LIMIT_MAIL] = { "mail", 10, 3600, 10, false },
+    [LIMIT_DATA] = { "data", 10, 60, 10, false },
 };
 
 /* Keeps the same text apart when it is counted as two things. */

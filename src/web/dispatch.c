@@ -75,6 +75,8 @@ static enum problem find_route(struct exchange *x)
     x->hash = names.hash;
     x->id = names.id;
     x->key = names.key;
+    x->source = names.source;
+    x->source_method = names.method;
     if (x->id.s && (x->id.len > JOB_ID_MAX || span_has_control(x->id)))
         return PROBLEM_NOT_FOUND;
     if (x->slug.s && !(x->service = services_find(x->seat->app.house->services, x->slug)))
@@ -263,7 +265,7 @@ static step *const doing[] = { welcome, is_signed_in, is_theirs, administers, is
 static void add_limit_headers(struct exchange *x)
 {
     const struct limit_verdict *v = &x->verdict;
-    const char *name = limits[x->route->limit].name;
+    const char *name = limits[x->limit ? x->limit : x->route->limit].name;
     double fills_s = (double)v->bucket.burst * (double)v->bucket.period_s / v->bucket.count;
 
     str_addf(&x->headers, "RateLimit-Policy: \"%s\";q=%lld;w=%.0f\r\n", name, (long long)v->bucket.burst, fills_s < 1 ? 1 : fills_s);

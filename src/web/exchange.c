@@ -59,7 +59,8 @@ static void reset_request(struct exchange *x)
     memset(x->param, 0, sizeof x->param);
     json_object_put(x->json);
     x->json = NULL;
-    x->path = x->raw_query = x->slug = x->hash = x->id = x->key = (struct span){ NULL, 0 };
+    x->path = x->raw_query = x->slug = x->hash = x->id = x->key = x->source = x->source_method = (struct span){ NULL, 0 };
+    x->limit = LIMIT_NONE;
     x->segment_count = 0;
     form_reset(&x->query);
     form_reset(&x->form);
@@ -80,6 +81,7 @@ static void reset_answer(struct exchange *x)
     reset_buffer(&x->answer);
     reset_buffer(&x->out);
     x->no_store = true;
+    x->own_life = false;
     x->problem = PROBLEM_NONE;
     x->detail = NULL;
     x->detail_param[0] = NULL;
@@ -217,8 +219,9 @@ static void add_fixed_headers(const struct exchange *x, struct str *out)
         str_adds(out, "\r\nContent-Language: ");
         str_adds(out, locale_code(x->locale));
     }
-    str_adds(out, x->no_store ? "\r\nCache-Control: no-store\r\n"
-                              : "\r\nCache-Control: private, no-cache\r\nVary: Cookie, Accept-Language\r\n");
+    str_adds(out, x->own_life   ? "\r\n"
+                  : x->no_store ? "\r\nCache-Control: no-store\r\n"
+                                : "\r\nCache-Control: private, no-cache\r\nVary: Cookie, Accept-Language\r\n");
     str_adds(out, contents[x->content].headers);
 }
 

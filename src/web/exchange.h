@@ -60,6 +60,7 @@ struct exchange {
     struct span hash;            /* likewise */
     struct span id;              /* of a job, notification or message, or the name of a limit; likewise */
     struct span key;             /* of the cache, not checked; likewise */
+    struct span source, source_method; /* of external data; likewise */
     const struct service *service; /* of the path, or the request's; NULL: none */
     struct span cookie;          /* of the session, as it was sent; absent: none of use, or the route does not ask */
     struct span token;           /* the same when Redis must say what it is worth; else absent */
@@ -71,6 +72,7 @@ struct exchange {
     bool counted;                /* how often it is asked, once for each exchange */
     bool refused;                /* too often: `verdict` says more */
     struct limit_verdict verdict;
+    enum limit_id limit;         /* what it is about; LIMIT_NONE: the route's */
     struct admin_session admin;  /* in the administrators' area: what its forms are bound to, and who has signed in */
     bool has_request;
     struct request request;      /* valid until the connection's next exchange */
@@ -82,6 +84,7 @@ struct exchange {
     struct str headers;          /* further header lines */
     struct str answer;           /* the body */
     bool no_store;               /* personal: nobody keeps a copy */
+    bool own_life;               /* how long a copy may be kept is in `headers` */
     enum problem problem;        /* what is wrong, for the error page or problem+json */
     const char *detail;          /* a catalogue key that says it better than the problem's own; NULL: none */
     const char *detail_param[3]; /* name, value, NULL: filled into it; or NULL first */

@@ -194,7 +194,7 @@ static void count_by(struct look *l, enum limit_by by, const char *who)
 {
     const struct exchange *x = l->x;
 
-    l->limited.bucket[l->limited.count++] = limit_bucket(x->seat->app.house, x->route->limit, by, who);
+    l->limited.bucket[l->limited.count++] = limit_bucket(x->seat->app.house, x->limit ? x->limit : x->route->limit, by, who);
 }
 
 /* The same few addresses ask again and again, and an HMAC is not cheap. */
@@ -219,14 +219,11 @@ static bool is_limited(const struct exchange *x)
 }
 
 /* By the session or the token first, which is the smaller one, and by the address. */
-static void count_visitor(struct look *l)
+static void count_visitor(struct look *l, struct span brought)
 {
     struct exchange *x = l->x;
-    struct span brought = x->bearer.s ? x->bearer : x->cookie;
     char who[LIMIT_WHO_LEN + 1];
 
-    if (!is_limited(x) || x->counted)
-        return;
     if (brought.s) {
         limit_who(x->seat->app.house, LIMIT_BY_SESSION, brought, who);
         count_by(l, LIMIT_BY_SESSION, who);
@@ -242,7 +239,8 @@ struct look look_of(struct exchange *x)
 
     l.request = demands(x, DEMAND_REQUEST) && (l.token.s || l.bearer);
     l.place = l.request && demands(x, DEMAND_PLACE) && !is_started(x);
-    count_visitor(&l);
+    if (is_limited(x) && !x->counted)
+        count_visitor(&l, x->bearer.s ? x->bearer : x->cookie);
     return l;
 }
 
@@ -356,4 +354,21 @@ bool look_end(struct look *l, enum problem *problem)
     else
         *problem = x->refused ? too_often(x) : token_problem(x);
     return true;
+}
+
+/* A cookie counts as it is: one that was made up is in the address's bucket like any other. */
+enum problem look_count(struct exchange *x, enum limit_id id)
+{
+    struct look l = { .x = x };
+    int rc;
+
+    if (!limit_is_on(x->seat->app.house))
+        return PROBLEM_NONE;
+    x->limit = id;
+    count_visitor(&l, visitor_cookie(x));
+    rc = l.limited.count > 0 ? limit_ask(&x->seat->app, &l.limited, &x->verdict, &x->err) : 1;
+    if (rc < 0)
+        return exchange_fail(x);
+    x->refused = rc == 0;
+    return x->refused ? too_often(x) : PROBLEM_NONE;
 }

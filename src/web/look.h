@@ -33,4 +33,8 @@ struct look look_of(struct exchange *x);
 void look_together(struct look looks[], size_t n);
 bool look_end(struct look *l, enum problem *problem);
 
+/* Count the exchange in a further limit, which only what it came to makes due; one round trip. PROBLEM_TOO_MANY, and what else look_alone says of
+ * limits. */
+enum problem look_count(struct exchange *x, enum limit_id id);
+
 #endif

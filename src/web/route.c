@@ -45,6 +45,7 @@ const struct route routes[] = {
     { METHOD_POST, "/admin/sign-out", page_sign_out, ADMIN | DEMAND_CSRF, LIMIT_CANCEL, page_sign_in_first },
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, LIMIT_READ, NULL },
+    { METHOD_GET, "/api/data/{source}/{method}", api_data, ROUTE_API, LIMIT_READ, NULL },
     { METHOD_POST, "/api/local-requests", api_request_create, CLIENT | SEND, LIMIT_SUBMIT, NULL },
     { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, CLIENT | ROUTE_LOOKS | LOOK | DEMAND_PLACE, LIMIT_READ, NULL },
     { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, CLIENT | ROUTE_LOOKS | LOOK, LIMIT_READ, NULL },
@@ -109,6 +110,10 @@ static struct span *name_of(struct span piece, struct route_names *names)
         return &names->hash;
     if (span_is(piece, "{key}"))
         return &names->key;
+    if (span_is(piece, "{source}"))
+        return &names->source;
+    if (span_is(piece, "{method}"))
+        return &names->method;
     return span_is(piece, "{id}") ? &names->id : NULL;
 }
 

@@ -53,9 +53,9 @@ static inline bool route_is_for_programs(const struct route *route)
     return (route->flags & DEMAND_SOME_TOKEN) && !(route->flags & DEMAND_SESSION);
 }
 
-/* What stands in a path for {service}, {hash}, {id} and {key}; absent when the pattern has none. */
+/* What stands in a path for {service}, {hash}, {id}, {key}, {source} and {method}; absent when the pattern has none. */
 struct route_names {
-    struct span slug, hash, id, key;
+    struct span slug, hash, id, key, source, method;
 };
 /* The row for method and path, with its names; *problem is PROBLEM_NONE. NULL: *problem is PROBLEM_NOT_FOUND, or PROBLEM_METHOD
  * when another method would do; no names. */
@@ -93,6 +93,7 @@ enum problem page_sign_in_refused(struct exchange *x);
 enum problem page_sign_in_first(struct exchange *x);
 enum problem page_sign_out(struct exchange *x);
 enum problem api_services(struct exchange *x);
+enum problem api_data(struct exchange *x);
 enum problem api_request_create(struct exchange *x);
 enum problem api_request_status(struct exchange *x);
 enum problem api_request_result(struct exchange *x);

@@ -266,7 +266,7 @@ static void tell_breaker(const struct carry *c)
 {
     static const enum breaker_word words[] = {
         [CALL_ANSWERED] = BREAKER_GOOD, [CALL_REFUSED] = BREAKER_BAD,   [CALL_BROKEN] = BREAKER_BAD,  [CALL_INVALID] = BREAKER_BAD,
-        [CALL_CANCELLED] = BREAKER_OFF, [CALL_TIMED_OUT] = BREAKER_BAD, [CALL_STOPPED] = BREAKER_OFF,
+        [CALL_LATER] = BREAKER_OFF,    [CALL_CANCELLED] = BREAKER_OFF, [CALL_TIMED_OUT] = BREAKER_BAD, [CALL_STOPPED] = BREAKER_OFF,
     };
     if (has_breaker(c))
         breakers_tell(c->worker->breakers, c->leg.path, words[c->leg.call_end], clock_mono_ms());
@@ -294,6 +294,7 @@ static void keep_result(struct carry *c, const struct call_result *r)
     struct leg *leg = &c->leg;
     leg->call_end = r->end;
     leg->errors_only = r->errors_only;
+    leg->later_ms = r->later_ms;
     str_free(&leg->answer);
     if (r->end == CALL_ANSWERED)
         str_add_span(&leg->answer, r->answer);

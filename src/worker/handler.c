@@ -1,7 +1,7 @@
 /* handler.c: THE handler table */
 #include "worker/handler.h"
 
-static const struct handler *const handlers[] = { &handler_http, &handler_exec,        &handler_notify,  &handler_mail,
+static const struct handler *const handlers[] = { &handler_http, &handler_exec, &handler_fetch, &handler_notify, &handler_mail,
                                                   &handler_none, &handler_maintenance, &handler_webhook };
 
 const struct handler *handler_find(const char *name)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct breakers;
 struct house;
 struct http;
 struct job;
@@ -22,7 +23,9 @@ struct workshop {
     const struct house *house;
     uv_loop_t *loop;
     struct pool *pool;   /* for handlers that need Redis */
+    struct breakers *breakers;
     struct http *http;
+    struct http *http_public; /* to strangers: never into a private network */
     const char *api_url; /* LOCAL_API_URL without a final slash */
     struct warden *warden; /* of programs; NULL: there is none */
     struct mailer *mailer; /* NULL: no job type has the handler mail */
@@ -46,6 +49,7 @@ enum call_end {
     CALL_REFUSED,   /* nobody listens there; nothing was sent, so that repeating is harmless */
     CALL_BROKEN,    /* no answer, or one that says that the bot is broken; it may have acted */
     CALL_INVALID,   /* an answer outside the contract */
+    CALL_LATER,     /* it cannot be made now; nothing is counted, and it comes again after later_ms */
     CALL_CANCELLED, /* by `cancel` */
     CALL_TIMED_OUT, /* given by the carrier, which keeps the time */
     CALL_STOPPED    /* given by the carrier: the worker stops */
@@ -55,6 +59,7 @@ enum call_end {
 struct call_result {
     enum call_end end;
     struct span answer;  /* ANSWERED */
+    int64_t later_ms;    /* LATER */
     bool errors_only;    /* ANSWERED: only an error is believed (HTTP 4xx) */
     const char *detail;  /* a sentence for logs and the job's error; no personal data; "" when ANSWERED */
 };
@@ -73,6 +78,7 @@ struct handler {
 /* A new handler is a row here, in handler.c and in job_handlers (core/job_type.h). */
 extern const struct handler handler_http;
 extern const struct handler handler_exec;
+extern const struct handler handler_fetch;
 extern const struct handler handler_notify;
 extern const struct handler handler_webhook;
 extern const struct handler handler_mail;

@@ -13,9 +13,9 @@ static struct call_result read_status(const struct http_result *r, char *detail,
 {
     snprintf(detail, size, "The bot answered with status %d.", r->status);
     if (r->status >= 200 && r->status < 300)
-        return (struct call_result){ CALL_ANSWERED, r->body, false, "" };
+        return (struct call_result){ .end = CALL_ANSWERED, .answer = r->body, .detail = "" };
     if (r->status >= 400 && r->status < 500)
-        return (struct call_result){ CALL_ANSWERED, r->body, true, detail };
+        return (struct call_result){ .end = CALL_ANSWERED, .answer = r->body, .errors_only = true, .detail = detail };
     return (struct call_result){ .end = r->status >= 500 ? CALL_BROKEN : CALL_INVALID, .detail = detail };
 }
 

@@ -29,7 +29,7 @@ static void end(struct call *call, const struct call_result *result)
 
 static void answer(struct call *call)
 {
-    end(call, &(struct call_result){ CALL_ANSWERED, { call->answer.s, call->answer.len }, false, "" });
+    end(call, &(struct call_result){ .end = CALL_ANSWERED, .answer = { call->answer.s, call->answer.len }, .detail = "" });
 }
 
 static void sent(void *ctx, const struct smtp_result *r)

@@ -104,7 +104,7 @@ static void worked(void *ctx)
     if (call->cancelled)
         result = (struct call_result){ .end = CALL_CANCELLED, .detail = "The call was cancelled." };
     else if (call->end == CALL_ANSWERED)
-        result = (struct call_result){ CALL_ANSWERED, { call->answer.s, call->answer.len }, false, "" };
+        result = (struct call_result){ .end = CALL_ANSWERED, .answer = { call->answer.s, call->answer.len }, .detail = "" };
     call->done(call->ctx, &result);
     str_free(&call->answer);
     free(call);

@@ -38,7 +38,7 @@ static void finish(struct call *call, const struct call_result *result)
 
 static void answer(struct call *call, const char *text)
 {
-    finish(call, &(struct call_result){ CALL_ANSWERED, span_of(text), false, "" });
+    finish(call, &(struct call_result){ .end = CALL_ANSWERED, .answer = span_of(text), .detail = "" });
 }
 
 /* Calling again would not help. */

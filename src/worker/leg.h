@@ -42,6 +42,7 @@ struct leg {
     enum call_end call_end;
     struct str answer;
     bool errors_only;
+    int64_t later_ms;
     char *detail;                  /* NULL: nothing to say */
 
     /* from leg_begin, leg_judge or leg_decide */

@@ -9,6 +9,7 @@ static const struct request_error troubles[] = {
     [CALL_REFUSED] = { "bot_unavailable", "errors.bot_unavailable", true },
     [CALL_BROKEN] = { "bot_unavailable", "errors.bot_unavailable", true },
     [CALL_INVALID] = { "bot_invalid", "errors.bot_invalid", true },
+    [CALL_LATER] = { "bot_unavailable", "errors.bot_unavailable", true },
     [CALL_CANCELLED] = { "bot_unavailable", "errors.bot_unavailable", true },
     [CALL_TIMED_OUT] = { "timeout", "errors.timeout", true },
     [CALL_STOPPED] = { "interrupted", "errors.interrupted", true },

@@ -66,7 +66,10 @@ static void keep_result(struct leg *leg, struct span data)
 void leg_judge_plain(struct leg *leg)
 {
     struct answer answer;
-    if (leg_read_answer(leg, &answer) < 0) {
+    if (leg->call_end == CALL_LATER) {
+        leg->delay_ms = leg->later_ms;
+        leg_ends(leg, JOB_GIVE_BACK, leg->detail);
+    } else if (leg_read_answer(leg, &answer) < 0) {
         leg_again_or_failed(leg, true);
     } else if (answer.kind >= ANSWER_CODE_WRONG) {
         struct str said = STR_INIT;

@@ -56,6 +56,7 @@ static void gone(void *ctx)
     feed_close(w->feed);
     http_free(w->shop.http);
     mailer_stop(w->shop.mailer);
+    http_free(w->shop.http_public);
     breakers_free(w->breakers);
     alarms_close(w->alarms);
     for (size_t i = 0; i < ARRAY_LEN(handles); i++)
@@ -241,9 +242,10 @@ static void begin(struct worker *w)
     w->shop.loop = &w->loop;
     w->shop.pool = w->pool;
     w->shop.http = http_new(&w->loop, 0);
+    w->shop.http_public = http_new_public(&w->loop, 0);
     w->shop.mailer = w->options->mailer;
     mailer_start(w->shop.mailer, &w->loop);
-    w->breakers = breakers_new();
+    w->breakers = w->shop.breakers = breakers_new();
     w->shop.api_url = w->api_url;
     w->taker = taker_new(w);
     w->finisher = finisher_new(w);

@@ -161,9 +161,10 @@ before(async () => {
     bot.on(slug, (call) => held.set(call.hash, call));
     for (const what of ['cancel', 'resend-otp']) bot.on(`/api/services/${slug}/${what}`, (call) => call.reply({ status: 'success' }));
   }
+  bot.on('/crypto/coins/markets?order=market_cap_desc&page=1&per_page=50&vs_currency=usd', (call) => call.reply([{ id: 'bitcoin' }]));
   const credit = JSON.parse(fs.readFileSync(path.join(SOURCE, `etc/services/${CREDIT}.json`), 'utf8'));
   const services = editServices({ [QUICK]: () => ({ ...credit, slug: QUICK, code: { ...credit.code, resend_cooldown: 1 } }) });
-  peygir = await start({ services, env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_BACKOFF: '0' } });
+  peygir = await start({ services, env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, CRYPTO_API_URL: `${bot.url}/crypto`, WORKER_BACKOFF: '0' } });
   for (const role of ROLES) program[role] = bearer((await peygir.cliJson('token', 'create', '--role', role, role)).token);
   program.none = bearer('pgr_nobody');
   visitor = peygir.visitor();
@@ -180,7 +181,7 @@ const bearer = (token, base = peygir.base) => new Visitor(base, { headers: { aut
 
 // A path of the operation with its pieces filled in.
 const pathOf = (name, pieces = {}, query = '') =>
-  operations.get(name).route.replace(/\{(\w+)\}/g, (all, piece) => pieces[piece] ?? { hash: NOBODY, id: 'nothing', key: 'page:nothing' }[piece]) + query;
+  operations.get(name).route.replace(/\{(\w+)\}/g, (all, piece) => pieces[piece] ?? { hash: NOBODY, id: 'nothing', key: 'page:nothing', source: 'crypto', method: 'list' }[piece]) + query;
 
 async function answerOf(name, who, { query, body, headers = {}, method = operations.get(name).method, ...pieces } = {}) {
   const token = !who.headers.authorization && schemes(name).includes('csrf') ? { 'x-csrf-token': await who.token() } : {};
@@ -245,6 +246,16 @@ describe('What is answered', () => {
     await ask('GET /api/services', 200, visitor);
     await ask('GET /healthz', 200, visitor);
     await ask('GET /readyz', 200, visitor);
+  });
+
+  test('data of a source: not there yet, kept, refused', async () => {
+    const DATA = 'GET /api/data/{source}/{method}';
+    await ask(DATA, 202, visitor);
+    await waitFor(async () => (await answerOf(DATA, visitor)).status === 200, { what: 'it to be fetched' });
+    await ask(DATA, 200, visitor, { query: '?lang=fa' });
+    const { errors } = (await ask(DATA, 422, visitor, { query: '?vs_currency=gold&colour=blue' })).json;
+    assert.deepEqual(errors.map(({ field }) => field), ['colour', 'vs_currency']);
+    await ask(DATA, 404, visitor, { source: 'nothing' });
   });
 
   test('a request of a visitor from its beginning to its end', async () => {
@@ -449,7 +460,7 @@ describe('What is refused', () => {
   });
 
   test('too much, by each limit', async () => {
-    const few = await start({ env: { PEYGIR_LIMIT_FACTOR: '0.01' } });
+    const few = await start({ env: { PEYGIR_LIMIT_FACTOR: '0.01', CRYPTO_API_URL: `${bot.url}/crypto` } });
     try {
       const client = bearer((await few.cliJson('token', 'create', '--role', 'api', 'client')).token, few.base);
       for (const name of having(429)) {

@@ -127,7 +127,7 @@ static void handlers_are_those_of_the_table(void **state)
 {
     static const char *const texts[] = { "{\"handler\":\"http\"}", "{\"handler\":\"exec\",\"command\":[\"true\"]}",
                                          "{\"handler\":\"notify\"}", "{\"handler\":\"mail\"}", "{\"handler\":\"none\"}",
-                                         "{\"handler\":\"webhook\"}" };
+                                         "{\"handler\":\"webhook\"}", "{\"handler\":\"fetch\"}" };
     const size_t last = ARRAY_LEN(texts); /* maintenance, which only types of certain names may have */
     struct job_types *types;
 
@@ -156,7 +156,7 @@ static void a_wrong_file_is_refused_with_file_place_and_reason(void **state)
         { "{}", "x.json: handler: is missing." },
         { "{\"handler\":\"\"}", "x.json: handler: is empty." },
         { "{\"handler\":7}", "x.json: handler: must be a text in double quotes." },
-        { "{\"handler\":\"fetch\"}", "x.json: handler: unknown value \"fetch\"; known are: http, exec, notify, mail, none, webhook, maintenance." },
+        { "{\"handler\":\"smoke\"}", "x.json: handler: unknown value \"smoke\"; known are: http, exec, notify, mail, none, webhook, fetch, maintenance." },
         { "{\"handler\":\"maintenance\"}", "x.json: handler: maintenance is only for the types that Peygir brings along, not for x." },
         { "{\"handler\":\"http\",\"handler\":\"http\"}", "x.json: " },
         { HTTP("\"quene\":\"a\""), "x.json: quene: is not known here; known are: title, handler, path, command," },

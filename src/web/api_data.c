@@ -1,0 +1,151 @@
+/* api_data.c: GET /api/data/{source}/{method}: external data from the cache (contract 5.2). One look into the cache says what is there and
+ * whether this visitor is the one for whom it is fetched; then a job is pushed, and nobody waits for it. */
+#include "web/api.h"
+
+#include "core/locale.h"
+#include "core/source_fetch.h"
+#include "web/dispatch.h"
+#include "web/look.h"
+#include "web/route.h"
+
+#define S 1000
+#define ASK_AGAIN_S "1"
+
+static void add_broken(void *ctx, struct span name, const char *sentence)
+{
+    struct exchange *x = ctx;
+    char *field = xmemdupz(name.s ? name.s : "", name.len);
+
+    api_add_error(&x->scratch, field, sentence);
+    free(field);
+}
+
+/* 422 in the visitor's language, with what is wrong with each parameter. */
+static enum problem refuse_parameters(struct exchange *x)
+{
+    x->problem = PROBLEM_INVALID;
+    x->no_store = true;
+    api_problem_open(x, locale_text(x->locale, "data.wrong_parameters"));
+    x->problem = PROBLEM_NONE;
+    str_adds(&x->answer, ",\"errors\":[");
+    str_add(&x->answer, x->scratch.s, x->scratch.len);
+    str_adds(&x->answer, "]}");
+    return PROBLEM_NONE;
+}
+
+/* 1; 0: refused. `lang` chooses the language of sentences, here as everywhere. */
+static int read_call(struct exchange *x, const struct source_method *m, struct source_call *call)
+{
+    struct source_given given[FORM_FIELDS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < x->query.count; i++)
+        if (!span_is(x->query.field[i].name, "lang"))
+            given[count++] = (struct source_given){ x->query.field[i].name, x->query.field[i].value };
+    str_reset(&x->scratch);
+    return source_call_read(call, m, given, count, x->locale, add_broken, x);
+}
+
+/* --- answers --- */
+
+/* RFC 9111, 5861 and 9211: how old it is, how long it was fresh in all, how long after that anyone may go on using it. */
+static enum problem hand_out(struct exchange *x, const struct cache_entry *e)
+{
+    const char *who = form_get(&x->query, "lang").s ? "private" : "public"; /* with a cookie it is for one */
+    int64_t age_s = e->age_ms / S, life_s = (e->age_ms + e->fresh_ms) / S, left_s = life_s - age_s;
+    struct str *out = api_json(x, 200);
+
+    str_add_span(out, e->value);
+    x->own_life = true;
+    exchange_header_int(x, "Age", age_s);
+    str_addf(&x->headers, "Cache-Control: %s, max-age=%lld, stale-while-revalidate=%lld\r\n", who, (long long)life_s, (long long)((e->ends_ms - e->fresh_ms) / S));
+    str_addf(&x->headers, "Cache-Status: peygir; hit; ttl=%lld\r\n", (long long)left_s);
+    return PROBLEM_NONE;
+}
+
+static enum problem ask_again(struct exchange *x, const struct source_call *call, bool first)
+{
+    struct str *out = api_json(x, 202);
+
+    x->no_store = true;
+    exchange_header(x, "Retry-After", SPAN(ASK_AGAIN_S));
+    str_addf(&x->headers, "Cache-Status: peygir; fwd=uri-miss%s\r\n", first ? "" : "; collapsed");
+    api_add_text(out, "{\"source\":", call->method->source->name);
+    api_add_text(out, ",\"method\":", call->method->name);
+    str_adds(out, ",\"status\":\"fetching\"}");
+    return PROBLEM_NONE;
+}
+
+/* Nothing is kept, and fetching it failed a moment ago. */
+static enum problem say_failed(struct exchange *x, const struct cache_entry *e)
+{
+    if (span_is(e->failed, SOURCE_NOTE_NOT_FOUND))
+        return exchange_say(x, PROBLEM_NOT_FOUND, "data.not_found");
+    x->err.retry_after_s = (int)((e->wait_ms + S - 1) / S);
+    return exchange_say(x, PROBLEM_AWAY, "data.away");
+}
+
+/* --- fetching --- */
+
+/* This visitor's claim; when it comes to nothing, the next one may. */
+static enum problem push_for(struct exchange *x, const struct source_call *call, struct span name, const struct cache_entry *e)
+{
+    struct app *app = &x->seat->app;
+    char claim[CACHE_CLAIM_SIZE];
+    enum problem problem = PROBLEM_NONE;
+    struct err err = ERR_INIT;
+
+    memcpy(claim, e->claim, sizeof claim);
+    if (!e->value.s)
+        problem = look_count(x, LIMIT_DATA);
+    if (problem == PROBLEM_NONE && source_push(app, call, NULL, &x->err) < 0)
+        problem = exchange_fail(x);
+    if (problem != PROBLEM_NONE)
+        cache_release(app, name, claim, SPAN(""), 0, &err);
+    return problem;
+}
+
+static enum problem answer(struct exchange *x, const struct source_call *call)
+{
+    const struct source_method *m = call->method;
+    const struct cache_tags tags = source_tags(m);
+    const struct cache_want want = { CACHE_CLAIM_STALE, SOURCE_CLAIM_MS, &tags, false };
+    struct cache_entry e;
+    struct span name;
+    bool found;
+    int rc;
+
+    str_reset(&x->scratch);
+    source_add_name(call, &x->scratch);
+    name = (struct span){ x->scratch.s, x->scratch.len };
+    rc = cache_look(&x->seat->app, name, &want, &e, &x->err);
+    if (rc < 0)
+        return exchange_fail(x);
+    found = e.value.s != NULL;
+    if (found)
+        hand_out(x, &e); /* before the value goes with the next exchange */
+    if (e.claim[0]) {
+        enum problem problem = push_for(x, call, name, &e);
+        if (problem != PROBLEM_NONE && !found)
+            return problem;
+    }
+    if (found)
+        return PROBLEM_NONE;
+    return e.failed.len ? say_failed(x, &e) : ask_again(x, call, e.claim[0] != '\0');
+}
+
+enum problem api_data(struct exchange *x)
+{
+    const struct source *source = sources_find(x->seat->app.house->sources, x->source);
+    const struct source_method *method = source ? source_find_method(source, x->source_method) : NULL;
+    struct source_call call;
+    enum problem problem;
+
+    if (!method)
+        return exchange_say(x, PROBLEM_NOT_FOUND, "data.unknown");
+    if (!read_call(x, method, &call))
+        return refuse_parameters(x);
+    problem = answer(x, &call);
+    source_call_clear(&call);
+    return problem;
+}
