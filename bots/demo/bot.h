@@ -80,6 +80,11 @@ void call_success(struct call *c, struct json_object *data);
 /* {"status":"success","code":"SMS_SENT","otp":...} */
 void call_sms_sent(struct call *c);
 
+/* --- market.c --- */
+
+/* GET /market/{path}: prices of coins and stocks. */
+void market(struct call *c, const char *path);
+
 /* --- misdeeds.c --- */
 
 /* When the input asks for a misdeed, do it. True: the call was answered; false: go on (perhaps with the call's

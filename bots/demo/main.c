@@ -15,7 +15,7 @@ enum { THREADS = 256, STACK_BYTES = 512 * 1024, BODY_BYTES = 1 << 20, REMEMBERED
 double bot_speed = 1;
 
 static const char about[] =
-    "This is Peygir's demonstration bot. It answers POST /api/services/{slug} and POST /api/jobs/default.\n";
+    "This is Peygir's demonstration bot. It answers POST /api/services/{slug} and POST /api/jobs/default, and GET /market/...\n";
 
 /* --- what a call offers --- */
 
@@ -168,7 +168,7 @@ static void say_about(struct call *c, int status)
 
 static void serve(FCGX_Request *fcgi)
 {
-    static const char services_path[] = "/api/services/";
+    static const char services_path[] = "/api/services/", market_path[] = "/market/";
     const char *method = FCGX_GetParam("REQUEST_METHOD", fcgi->envp);
     const char *path = FCGX_GetParam("DOCUMENT_URI", fcgi->envp);
     const char *language = FCGX_GetParam("HTTP_ACCEPT_LANGUAGE", fcgi->envp);
@@ -177,7 +177,9 @@ static void serve(FCGX_Request *fcgi)
     c.english = language && strncmp(language, "en", 2) == 0;
     c.body = read_body(fcgi);
     c.hash = call_field(&c, "requestHash");
-    if (!method || !path || strcmp(method, "POST") != 0)
+    if (method && path && strcmp(method, "GET") == 0 && strncmp(path, market_path, strlen(market_path)) == 0)
+        market(&c, path + strlen(market_path));
+    else if (!method || !path || strcmp(method, "POST") != 0)
         say_about(&c, path && strcmp(path, "/") == 0 ? 200 : 404);
     else if (!c.body)
         call_error(&c, "BAD_BODY", "The body is not a JSON object.", false);
