@@ -31,6 +31,8 @@ static const struct flag cache_set_flags[] = {
     { .name = "tag", .kind = FLAG_TEXT, .value = "TAG", .many = true, .help = "It is void when this tag is invalidated. May be given up to 16 times." }, END };
 static const struct flag cache_clear_flags[] = { TEXT("prefix", "P", "Only entries whose key begins so."), DRY_RUN, END };
 static const struct flag dry_run_flags[] = { DRY_RUN, END };
+static const struct flag fetch_flags[] = {
+    NUMBER("timeout", "S", 1, 86400, 30, "Wait so long at most; 30 when not given."), END };
 static const struct flag limit_flags[] = { LIMIT, END };
 static const struct flag queue_flags[] = { OF_QUEUE, END };
 static const struct flag queue_limit_flags[] = { OF_QUEUE, LIMIT, END };
@@ -150,6 +152,8 @@ const struct verb verbs[] = {
     { "session show", "ID", 1, 1, NEEDS_REDIS, NULL, verb_session_show,
       "Show one session, by its id or its token; personal values are masked." },
     { "source check", "[FILE...]", 0, -1, 0, NULL, verb_source_check, "Check files of sources of external data: these, or all of the sources directory." },
+    { "source fetch", "SOURCE METHOD [NAME=VALUE...]", 2, -1, NEEDS_REDIS | NEEDS_SOURCES | NEEDS_LOCALES | NEEDS_JOBS, fetch_flags, verb_source_fetch,
+      "Let a worker fetch data from a source into the cache now, and say what came of it." },
     { "source list", "", 0, 0, NEEDS_SOURCES, NULL, verb_source_list, "List the sources of external data, their methods and parameters." },
     { "stats", "", 0, 0, NEEDS_REDIS | LIKES_JOBS, NULL, verb_stats, "Show the counters of jobs, sessions and cache, what waits in all queues, and how many keys of which kind there are." },
     { "token create", "NAME", 1, 1, NEEDS_REDIS, token_flags, verb_token_create,

@@ -127,6 +127,7 @@ int verb_session_revoke(struct cli *cli, struct err *err);
 int verb_session_revoke_all(struct cli *cli, struct err *err);
 int verb_session_show(struct cli *cli, struct err *err);
 int verb_source_check(struct cli *cli, struct err *err);
+int verb_source_fetch(struct cli *cli, struct err *err);
 int verb_source_list(struct cli *cli, struct err *err);
 int verb_stats(struct cli *cli, struct err *err);
 int verb_token_create(struct cli *cli, struct err *err);

@@ -1,6 +1,7 @@
 /* handler_fetch.c: the fetch handler: an answer of a source of external data into the cache. What to ask for and what an answer means for the cache is
  * core's (core/source_fetch.h), on the pool's threads; in between this makes the call. */
 #include "base/clock.h"
+#include "base/rnd.h"
 #include "core/job.h"
 #include "core/pool.h"
 #include "core/source_fetch.h"
@@ -16,10 +17,11 @@ enum { CONNECT_MS = 5000, TOTAL_MS = 15000 };
 struct call {
     const struct workshop *shop;
     const struct job *job; /* the carrier's; stays until done */
+    void (*progress)(void *ctx, int progress, const char *message);
     call_done done;
     void *ctx;
     bool cancelled;
-    struct http_call *http; /* CALLING */
+    struct http_call *http; /* CALLING; else NULL */
     int fetch_it;
     struct source_fetch fetch;
     struct source_answer answer;
@@ -46,6 +48,12 @@ static void add_error(const struct source_fetch *f, struct str *out)
     str_adds(out, ",\"retryable\":false}");
 }
 
+/* What waits for the same moment does not come back all at once. */
+static int64_t apart(int64_t wait_ms)
+{
+    return wait_ms + rnd_below((uint32_t)(wait_ms / 8) + 1);
+}
+
 static void end(struct call *call)
 {
     const struct source_fetch *f = &call->fetch;
@@ -53,7 +61,7 @@ static void end(struct call *call)
     struct str text = STR_INIT;
 
     if (f->verdict == SOURCE_LATER)
-        result = (struct call_result){ .end = CALL_LATER, .later_ms = f->wait_ms, .detail = f->why.text };
+        result = (struct call_result){ .end = CALL_LATER, .later_ms = apart(f->wait_ms), .detail = f->why.text };
     else if (f->verdict == SOURCE_FAILED && f->retryable)
         result.end = CALL_BROKEN;
     else if (f->verdict == SOURCE_FAILED)
@@ -63,6 +71,8 @@ static void end(struct call *call)
     result.answer = (struct span){ text.s, text.len };
     if (call->cancelled)
         result = (struct call_result){ .end = CALL_CANCELLED, .detail = "The call was cancelled." };
+    if (result.end == CALL_LATER && call->progress && f->why.text[0])
+        call->progress(call->ctx, -1, f->why.text); /* whoever looks at the job reads why it waits */
     call->done(call->ctx, &result);
     str_free(&text);
     str_free(&call->body);
@@ -154,6 +164,7 @@ static void answered(void *ctx, const struct http_result *r)
 {
     struct call *call = ctx;
 
+    call->http = NULL;
     if (call->cancelled) {
         breakers_tell(call->shop->breakers, call->breaker, BREAKER_OFF, clock_mono_ms());
         end(call);
@@ -234,7 +245,7 @@ static void *start(const struct workshop *shop, const struct order *order, call_
 {
     struct call *call = xcalloc(1, sizeof *call);
 
-    *call = (struct call){ .shop = shop, .job = order->job, .done = done, .ctx = ctx };
+    *call = (struct call){ .shop = shop, .job = order->job, .progress = order->progress, .done = done, .ctx = ctx };
     pool_run(shop->pool, ask, asked, call);
     return call;
 }
