@@ -3,9 +3,8 @@
 #include "web/api.h"
 
 #include "core/locale.h"
-#include "core/source_fetch.h"
+#include "web/data.h"
 #include "web/dispatch.h"
-#include "web/look.h"
 #include "web/route.h"
 
 #define S 1000
@@ -85,53 +84,30 @@ static enum problem say_failed(struct exchange *x, const struct cache_entry *e)
     return exchange_say(x, PROBLEM_AWAY, "data.away");
 }
 
-/* --- fetching --- */
-
-/* This visitor's claim; when it comes to nothing, the next one may. */
-static enum problem push_for(struct exchange *x, const struct source_call *call, struct span name, const struct cache_entry *e)
-{
-    struct app *app = &x->seat->app;
-    char claim[CACHE_CLAIM_SIZE];
-    enum problem problem = PROBLEM_NONE;
-    struct err err = ERR_INIT;
-
-    memcpy(claim, e->claim, sizeof claim);
-    if (!e->value.s)
-        problem = look_count(x, LIMIT_DATA);
-    if (problem == PROBLEM_NONE && source_push(app, call, NULL, &x->err) < 0)
-        problem = exchange_fail(x);
-    if (problem != PROBLEM_NONE)
-        cache_release(app, name, claim, SPAN(""), 0, &err);
-    return problem;
-}
+/* --- the route --- */
 
 static enum problem answer(struct exchange *x, const struct source_call *call)
 {
-    const struct source_method *m = call->method;
-    const struct cache_tags tags = source_tags(m);
-    const struct cache_want want = { CACHE_CLAIM_STALE, SOURCE_CLAIM_MS, &tags, false };
+    const struct cache_tags tags = source_tags(call->method);
+    const struct cache_want want = data_want(&tags);
+    enum problem problem = PROBLEM_NONE;
     struct cache_entry e;
-    struct span name;
-    bool found;
-    int rc;
+    int found;
 
     str_reset(&x->scratch);
     source_add_name(call, &x->scratch);
-    name = (struct span){ x->scratch.s, x->scratch.len };
-    rc = cache_look(&x->seat->app, name, &want, &e, &x->err);
-    if (rc < 0)
+    found = cache_look(&x->seat->app, (struct span){ x->scratch.s, x->scratch.len }, &want, &e, &x->err);
+    if (found < 0)
         return exchange_fail(x);
-    found = e.value.s != NULL;
-    if (found)
+    if (found > 0)
         hand_out(x, &e); /* before the value goes with the next exchange */
-    if (e.claim[0]) {
-        enum problem problem = push_for(x, call, name, &e);
-        if (problem != PROBLEM_NONE && !found)
-            return problem;
-    }
-    if (found)
+    else if (e.failed.len)
+        return say_failed(x, &e);
+    if (e.claim[0])
+        problem = data_fetch(x, call, e.claim, found > 0);
+    if (found > 0)
         return PROBLEM_NONE;
-    return e.failed.len ? say_failed(x, &e) : ask_again(x, call, e.claim[0] != '\0');
+    return problem == PROBLEM_NONE ? ask_again(x, call, e.claim[0] != '\0') : problem;
 }
 
 enum problem api_data(struct exchange *x)

@@ -15,8 +15,9 @@
  *   lang, dir            "fa", "rtl"
  *   title                of the page, without the site's name; begins with t.title.error when a form has mistakes
  *   page                 name of the template: "form", for a class of the body
- *   at_home, at_requests, at_notifications, at_account   whether this is that page (aria-current)
+ *   at_home, at_requests, at_market, at_notifications, at_account   whether this is that page (aria-current)
  *   is_user              signed in by the host site
+ *   has_market           there are sources of external data
  *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: no form
  *   languages[]          code, name (in itself), dir, url (this page in that language), current
  *   refresh_s          N loaded again after so many seconds (a Refresh header does it already); null
@@ -92,6 +93,11 @@
  * notifications
  *   notifications[]      id, heading P, text P, link P (null; a path of this site, or http and https), at, is_unread
  *   has_unread, unread_text   whether there are any, and how many in words
+ * market                 data of the sources that ship; a part whose source is not there is null
+ *   coins, stocks        rows[] of name P, symbol P, price, change ("+2.5%"), rises, falls; and what each part has
+ *   chart                name P, points (of a polyline in a box of 600 by 160), low, high, rows[] of at and price; and what each part has
+ *   each part            as_of (date and time), is_old; or null both, and one of is_fetched, is_away: it is not there yet, or cannot be had
+ *   refresh_url, auto, auto_url, manual_url   as on progress
  *
  * account
  *   who                P e-mail address or id of the user
@@ -125,7 +131,7 @@
  * Catalogue keys that the C code of src/web uses itself (values in braces are filled in):
  *   site.name, language.name
  *   title.home, title.form {service}, title.progress {service} {percent}, title.otp {service},
- *     title.result {service}, title.requests, title.notifications, title.account, title.error
+ *     title.result {service}, title.requests, title.market, title.notifications, title.account, title.error
  *   status.pending .processing .otp_required .otp_verifying .completed .failed .cancelled;  step.done .current .waiting
  *   progress.percent {percent}, progress.queue {position}, progress.queue_beyond
  *   form.submit, form.confirm {field}, form.notice_away, form.notice_csrf

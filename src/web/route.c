@@ -27,6 +27,7 @@ const struct route routes[] = {
     { METHOD_POST, "/services/{service}/resend-otp/{hash}", page_otp_resend, ACT, LIMIT_RESEND, NULL },
     { METHOD_GET, "/services/{service}/result/{hash}", page_result, LOOK | DEMAND_PERSON, LIMIT_READ, NULL },
     { METHOD_GET, "/requests", page_requests, DEMAND_SESSION | DEMAND_PERSON, LIMIT_READ, NULL },
+    { METHOD_GET, "/data", page_market, DEMAND_SESSION | DEMAND_PERSON, LIMIT_READ, NULL },
     { METHOD_POST, "/services/{service}/delete/{hash}", page_delete, ACT, LIMIT_CANCEL, NULL },
     { METHOD_POST, "/requests/delete", page_delete_all, SEND, LIMIT_CANCEL, NULL },
 

@@ -77,6 +77,7 @@ enum problem page_otp_submit(struct exchange *x);
 enum problem page_otp_resend(struct exchange *x);
 enum problem page_result(struct exchange *x);
 enum problem page_requests(struct exchange *x);
+enum problem page_market(struct exchange *x);
 enum problem page_delete(struct exchange *x);
 enum problem page_delete_all(struct exchange *x);
 enum problem page_enter(struct exchange *x);

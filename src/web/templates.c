@@ -5,7 +5,7 @@
 
 /* What the C code renders; `content` in a template means the page's own. */
 static const char *const needed[] = { "layout", "home",   "form",     "closed", "progress",
-                                      "otp",    "result", "requests", "notifications", "account", "error",
+                                       "otp",    "result", "requests", "market", "notifications", "account", "error",
                                       "sign-in", "admin" };
 static const char content[] = "content";
 

@@ -395,6 +395,9 @@ export async function everyPage(person, look) {
 
   await go('home', '/');
   await go('requests-empty', '/requests');
+  await go('market-empty', '/data');
+  await waitFor(async () => (await page.reload(), (await page.locator('polyline').count()) > 0), { what: 'the chart' });
+  await look('market');
   await go('form', '/services/credit-score-rating');
   await person.submitButton('credit-score-rating').click();
   await page.locator('[aria-invalid=true]').first().waitFor();

@@ -400,12 +400,33 @@ describe('What is sent to a source', () => {
   });
 });
 
+describe('The page /data', () => {
+  test('shows what is kept as text, whatever a source wrote, and fetches what is not', async () => {
+    const odd = [{ name: '<script>alert(1)</script>', symbol: '"><img src=x>', current_price: 12.5, price_change_percentage_24h: -1 },
+      { name: 'No price', current_price: 'high' }, 7, null, { current_price: 1 }, { name: 'Good', current_price: 1000, price_change_percentage_24h: null }];
+    upstream.on('/crypto/coins/markets', JSON.stringify(odd));
+    upstream.on('/crypto/coins/bitcoin/market_chart', JSON.stringify({ prices: Array.from({ length: 9 }, (_, n) => [1.8e12 + n * 6e7, 100 + (n % 2)]) }));
+    assert.match((await visitor.get('/data?lang=en')).text, /These data are being fetched/);
+    const { html, text } = await waitFor(async () => {
+      const page = await visitor.get('/data');
+      return page.html.includes('<polyline') && page.html.includes('Good') && page;
+    }, { what: 'the page to be filled' });
+    assert.ok(html.includes('&lt;script&gt;alert(1)&lt;/script&gt;') && !html.includes('<script>alert') && !html.includes('<img'));
+    for (const words of ['12.50', '1,000.00', 'Lowest: 100.00 – Highest: 101.00']) assert.ok(text.includes(words), words);
+    assert.ok(text.includes('−1.00%') || text.includes('-1.00%'));
+    assert.ok(!text.includes('No price'));
+    assert.match(html, /<polyline points="0\.0,156\.0 75\.0,4\.0 /);
+    assert.match(html, /href="\/data"[^>]*>Refresh/);
+  });
+});
+
 describe('By the clock and by hand', () => {
   test('what a source has marked is fetched anew, and the warm-up leaves out what is fresh', async () => {
     const marked = ['/crypto/coins/markets', '/crypto/simple/price', '/crypto/search/trending', '/crypto/coins/bitcoin/market_chart'];
     for (const one of marked) upstream.on(one, '[]');
+    const before = marked.map((one) => upstream.count(one));
     await peygir.cliJson('schedule', 'run', 'refresh_crypto_cache');
-    for (const one of marked) await waitFor(() => upstream.count(one) === 1, { what: one });
+    for (const [n, one] of marked.entries()) await waitFor(() => upstream.count(one) === before[n] + 1, { what: one });
     await status('crypto/chart?id=bitcoin', 200);
     await cache.del('peygir:cache:crypto_trending');
     const calls = upstream.calls.length;
