@@ -15,7 +15,8 @@ import { fileURLToPath } from 'node:url';
 
 import { Instance } from './instance.mjs';
 import { median, notMeasured, number, part, report, summary } from './report.mjs';
-import { Visitor, crowd, nationalCode } from './visitor.mjs';
+import { crowd, nationalCode } from './visitor.mjs';
+import { waitingRequest, wrk } from './wrk.mjs';
 
 const build = path.resolve(process.env.BUILD_DIR ?? '.');
 const SECONDS = number('BENCH_SECONDS', 1), ROUNDS = number('BENCH_ROUNDS', 30);
@@ -24,30 +25,6 @@ const KIB_PER_MIB = 1024, BYTES_PER_MIB = 1024 * 1024;
 const JOURNEYS_LONGEST_S = 300, SUBMITS_S = 10;
 
 const key = () => [...randomBytes(26)].map((byte) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'[byte % 32]).join('');
-
-const UNITS_MS = { us: 0.001, ms: 1, s: 1000, m: 60000 };
-function wrk(url, cookie, seconds) {
-    const said = execFileSync('wrk', ['-t2', '-c32', `-d${seconds}s`, '--latency', '-H', `Cookie: ${cookie}`, url], { encoding: 'utf8' });
-    const wrong = /^ *(Non-2xx.*|Socket errors.*)$/m.exec(said);
-    if (wrong) throw new Error(`wrk says: ${wrong[1]}`);
-    const latency = (share) => {
-        const [, value, unit] = new RegExp(`^ *${share}% +([0-9.]+)(us|ms|s|m)`, 'm').exec(said);
-        return Number(value) * UNITS_MS[unit];
-    };
-    return {
-        perSecond: Number(/Requests\/sec: +([0-9.]+)/.exec(said)[1]), p50: latency(50), p99: latency(99),
-        count: Number(/^ *(\d+) requests in/m.exec(said)[1]),
-    };
-}
-
-// A visitor whose request waits for its code: what a browser polls longest.
-async function waitingRequest(instance) {
-    const visitor = new Visitor(instance.url);
-    const hash = await visitor.submit(await visitor.open());
-    await visitor.until(hash, ['otp_required'], 30);
-    visitor.close();
-    return { cookie: visitor.cookie, path: `/api/local-requests/${hash}/status` };
-}
 
 const poll = (url, waiting, seconds = SECONDS) => wrk(url + waiting.path, waiting.cookie, seconds);
 

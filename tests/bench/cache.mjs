@@ -1,16 +1,18 @@
 // cache.mjs: what the cache costs on this machine, as `make bench-cache` prints it: how often a value is computed for which very many ask at
-// once, and a hit as a ratio to a bare GET, both in turns over the same connection; the ratio told is the median of the turns. A missed target is
-// said, not punished.
+// once, and a hit as a ratio to a bare GET, both in turns over the same connection; the ratio told is the median of the turns. Then hits of
+// /api/data a second, through nginx and web, as a ratio to the floor of status polls (floor.c). A missed target is said, not punished.
 //
 //   BUILD_DIR      the build that is measured
-//   BENCH_TURNS    turns of each pair (20);  BENCH_ASKERS  threads that ask together (1000)
+//   BENCH_TURNS    turns of each pair (20);  BENCH_ASKERS  threads that ask together (1000);  BENCH_SECONDS  of one run of wrk (1)
 import path from 'node:path';
 
 import { Yard } from '../lib/yard.mjs';
+import { Instance } from './instance.mjs';
 import { median, notMeasured, number, part, report, summary } from './report.mjs';
+import { waitingRequest, wrk } from './wrk.mjs';
 
 const build = path.resolve(process.env.BUILD_DIR ?? '.');
-const TURNS = number('BENCH_TURNS', 20), ASKERS = number('BENCH_ASKERS', 1000);
+const TURNS = number('BENCH_TURNS', 20), ASKERS = number('BENCH_ASKERS', 1000), SECONDS = number('BENCH_SECONDS', 1);
 const PREFIX = 'peygir', BLOCKS = 20, WORK_MS = 200, US = 1e6;
 
 let yard;
@@ -33,6 +35,37 @@ async function measureHits() {
     }
 }
 
+const DATA = '/api/data/stock/quote?symbol=AAPL';
+
+// Floor and web take turns in being first.
+async function measureData(instance) {
+    const floorUrl = await instance.addResponder('floor', [path.join(build, 'bench-floor'),
+        `unix://${path.join(instance.run, 'redis.sock')}?db=0`, instance.option('WEB_THREADS')]);
+    while ((await fetch(instance.url + DATA)).status !== 200);
+    const floor = [], web = [];
+    for (let turn = 0; turn < TURNS; turn++) {
+        const waiting = await waitingRequest(instance);
+        const turns = [() => floor.push(wrk(floorUrl + waiting.path, waiting.cookie, SECONDS).perSecond),
+            () => web.push(wrk(instance.url + DATA, waiting.cookie, SECONDS).perSecond)];
+        for (const run of turn % 2 ? turns.reverse() : turns) run();
+    }
+    report('floor: status polls', median(floor), 'a second');
+    report('/api/data from the cache', median(web), 'a second');
+    report('/api/data, ratio', median(web) / median(floor), '', ['at least', 0.9]);
+}
+
+async function withInstance(work) {
+    let instance = null;
+    try {
+        instance = await Instance.start(build, { WORKER_DRAIN: '1', PEYGIR_DEMO_SPEED: '100' });
+        await work(instance);
+    } catch (error) {
+        notMeasured('start', error);
+    } finally {
+        await instance?.close();
+    }
+}
+
 try {
     yard = await Yard.start(build, { jobs: {} });
     await part('one computes', measureMisses);
@@ -42,4 +75,5 @@ try {
 } finally {
     await yard?.close();
 }
+await withInstance((instance) => part('data of a source', () => measureData(instance)));
 process.exitCode = summary();
