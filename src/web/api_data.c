@@ -1,5 +1,5 @@
-/* api_data.c: GET /api/data/{source}/{method}: external data from the cache (contract 5.2). One look into the cache says what is there and
- * whether this visitor is the one for whom it is fetched; then a job is pushed, and nobody waits for it. */
+/* api_data.c: GET /api/data/{source}/{method}: external data from the cache (contract 5.2). What is fresh comes along with the look at limits. Else one
+ * more look says what is there, and whether this visitor is the one for whom it is fetched; then a job is pushed, and nobody waits for it. */
 #include "web/api.h"
 
 #include "core/locale.h"
@@ -20,8 +20,13 @@ static void add_broken(void *ctx, struct span name, const char *sentence)
 }
 
 /* 422 in the visitor's language, with what is wrong with each parameter. */
-static enum problem refuse_parameters(struct exchange *x)
+static enum problem refuse_parameters(struct exchange *x, const struct source_method *m)
 {
+    struct source_given given[FORM_FIELDS];
+    size_t count = data_given(x, given);
+
+    str_reset(&x->scratch);
+    source_call_read(&x->call, m, given, count, x->locale, add_broken, x);
     x->problem = PROBLEM_INVALID;
     x->no_store = true;
     api_problem_open(x, locale_text(x->locale, "data.wrong_parameters"));
@@ -30,19 +35,6 @@ static enum problem refuse_parameters(struct exchange *x)
     str_add(&x->answer, x->scratch.s, x->scratch.len);
     str_adds(&x->answer, "]}");
     return PROBLEM_NONE;
-}
-
-/* 1; 0: refused. `lang` chooses the language of sentences, here as everywhere. */
-static int read_call(struct exchange *x, const struct source_method *m, struct source_call *call)
-{
-    struct source_given given[FORM_FIELDS];
-    size_t count = 0;
-
-    for (size_t i = 0; i < x->query.count; i++)
-        if (!span_is(x->query.field[i].name, "lang"))
-            given[count++] = (struct source_given){ x->query.field[i].name, x->query.field[i].value };
-    str_reset(&x->scratch);
-    return source_call_read(call, m, given, count, x->locale, add_broken, x);
 }
 
 /* --- answers --- */
@@ -86,17 +78,15 @@ static enum problem say_failed(struct exchange *x, const struct cache_entry *e)
 
 /* --- the route --- */
 
-static enum problem answer(struct exchange *x, const struct source_call *call)
+/* Not fresh, as far as was seen: a proper look, with a claim, and what follows from it. */
+static enum problem look_and_answer(struct exchange *x)
 {
-    const struct cache_tags tags = source_tags(call->method);
+    const struct cache_tags tags = source_tags(x->call.method);
     const struct cache_want want = data_want(&tags);
     enum problem problem = PROBLEM_NONE;
     struct cache_entry e;
-    int found;
+    int found = cache_look(&x->seat->app, data_name(x), &want, &e, &x->err);
 
-    str_reset(&x->scratch);
-    source_add_name(call, &x->scratch);
-    found = cache_look(&x->seat->app, (struct span){ x->scratch.s, x->scratch.len }, &want, &e, &x->err);
     if (found < 0)
         return exchange_fail(x);
     if (found > 0)
@@ -104,24 +94,21 @@ static enum problem answer(struct exchange *x, const struct source_call *call)
     else if (e.failed.len)
         return say_failed(x, &e);
     if (e.claim[0])
-        problem = data_fetch(x, call, e.claim, found > 0);
+        problem = data_fetch(x, &x->call, e.claim, found > 0);
     if (found > 0)
         return PROBLEM_NONE;
-    return problem == PROBLEM_NONE ? ask_again(x, call, e.claim[0] != '\0') : problem;
+    return problem == PROBLEM_NONE ? ask_again(x, &x->call, e.claim[0] != '\0') : problem;
 }
 
+/* Most often what the cache has came along with the look. */
 enum problem api_data(struct exchange *x)
 {
     const struct source *source = sources_find(x->seat->app.house->sources, x->source);
     const struct source_method *method = source ? source_find_method(source, x->source_method) : NULL;
-    struct source_call call;
-    enum problem problem;
 
     if (!method)
         return exchange_say(x, PROBLEM_NOT_FOUND, "data.unknown");
-    if (!read_call(x, method, &call))
-        return refuse_parameters(x);
-    problem = answer(x, &call);
-    source_call_clear(&call);
-    return problem;
+    if (!x->call.method)
+        return refuse_parameters(x, method);
+    return x->has_entry ? hand_out(x, &x->entry) : look_and_answer(x);
 }

@@ -1,6 +1,7 @@
 /* data.c: external data in a visitor's name */
 #include "web/data.h"
 
+#include "core/cache_peek.h"
 #include "web/dispatch.h"
 #include "web/look.h"
 
@@ -24,4 +25,58 @@ enum problem data_fetch(struct exchange *x, const struct source_call *call, cons
     }
     str_free(&name);
     return problem;
+}
+
+/* --- of a route --- */
+
+size_t data_given(const struct exchange *x, struct source_given given[])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < x->query.count; i++)
+        if (!span_is(x->query.field[i].name, "lang"))
+            given[count++] = (struct source_given){ x->query.field[i].name, x->query.field[i].value };
+    return count;
+}
+
+/* What is wrong with it the route's function tells. */
+static void read_call(struct exchange *x)
+{
+    const struct source *source = sources_find(x->seat->app.house->sources, x->source);
+    const struct source_method *method = source ? source_find_method(source, x->source_method) : NULL;
+    struct source_given given[FORM_FIELDS];
+
+    if (method)
+        source_call_read(&x->call, method, given, data_given(x, given), NULL, NULL, NULL);
+}
+
+bool data_is_wanted(struct exchange *x)
+{
+    const struct app *app = &x->seat->app;
+
+    if (!x->call.method)
+        read_call(x);
+    return x->call.method && !x->peeked && app->cache_redis == app->redis;
+}
+
+struct span data_name(struct exchange *x)
+{
+    str_reset(&x->scratch);
+    source_add_name(&x->call, &x->scratch);
+    return (struct span){ x->scratch.s, x->scratch.len };
+}
+
+size_t data_queue(struct app *app, struct exchange *x)
+{
+    const struct cache_tags tags = source_tags(x->call.method);
+
+    return cache_peek_queue(app, data_name(x), &tags);
+}
+
+void data_take(struct app *app, struct exchange *x, const struct reply replies[])
+{
+    const struct cache_tags tags = source_tags(x->call.method);
+
+    x->peeked = true;
+    x->has_entry = cache_peek_take(app, data_name(x), &tags, replies, &x->seat->tally, &x->entry);
 }

@@ -362,7 +362,7 @@ static void serve_alone(struct exchange *x)
     do_and_answer(x);
 }
 
-/* Has a stored session or a token to be found, and nothing but that, its request and how often it asked? */
+/* Has a stored session or a token to be found, or data, and nothing but that, its request and how often it asked? */
 static bool may_share(struct exchange *x)
 {
     const struct app *app = &x->seat->app;
@@ -370,7 +370,7 @@ static bool may_share(struct exchange *x)
     if (x->problem != PROBLEM_NONE || !demands(x, ROUTE_LOOKS) || app->session_redis != app->redis || not_crowded(x) != PROBLEM_NONE)
         return false;
     look_cookie(x);
-    return x->token.s || x->bearer.s;
+    return x->token.s || x->bearer.s || (demands(x, DEMAND_DATA) && app->cache_redis == app->redis);
 }
 
 void dispatch_serve(void *arg, struct fcgi_io *const io[], size_t count)
@@ -416,6 +416,7 @@ void dispatch_rest(void *arg)
     struct seat *seat = arg;
     uint64_t trips = round_trips(&seat->app);
 
+    cache_tally_rest(&seat->app, &seat->tally, false);
     redis_flush(seat->app.redis);
     if (seat->app.session_redis != seat->app.redis)
         redis_flush(seat->app.session_redis);
@@ -442,6 +443,8 @@ void dispatch_close(void *arg)
     page_bases_free(seat->bases, seat->web->house->locales);
     for (size_t i = 0; i < FCGI_BATCH; i++)
         exchange_free(&seat->x[i]);
+    cache_tally_rest(&seat->app, &seat->tally, true);
+    redis_flush(seat->app.cache_redis);
     closure_memo_clear(&seat->closed);
     app_close(&seat->app);
     free(seat);

@@ -3,6 +3,7 @@
 #ifndef PEYGIR_WEB_DISPATCH_H
 #define PEYGIR_WEB_DISPATCH_H
 
+#include "core/cache_peek.h"
 #include "core/closure.h"
 #include "web/exchange.h"
 #include "web/fcgi.h"
@@ -30,6 +31,7 @@ struct seat {
     struct json_object **bases;   /* of each locale, see page_bases */
     struct exchange x[FCGI_BATCH];
     struct closure_memo closed;   /* which services are, as of a second ago at most */
+    struct cache_tally tally;     /* hits of the cache that Redis is yet to be told of */
     uint64_t trips_seen;          /* round trips that /metrics knows of */
     struct seat_address address[SEAT_ADDRESSES]; /* by their digests */
     char started[SEAT_STARTED][HASH_LEN]; /* requests seen past pending, by their last letters */

@@ -38,6 +38,7 @@ void exchange_free(struct exchange *x)
 
     for (size_t i = 0; i < ARRAY_LEN(buffers); i++)
         str_free(buffers[i]);
+    source_call_clear(&x->call);
     form_free(&x->query);
     form_free(&x->form);
     json_object_put(x->json);
@@ -61,6 +62,8 @@ static void reset_request(struct exchange *x)
     x->json = NULL;
     x->path = x->raw_query = x->slug = x->hash = x->id = x->key = x->source = x->source_method = (struct span){ NULL, 0 };
     x->limit = LIMIT_NONE;
+    source_call_clear(&x->call);
+    x->peeked = x->has_entry = false;
     x->segment_count = 0;
     form_reset(&x->query);
     form_reset(&x->form);

@@ -9,6 +9,7 @@
 #include "core/limit.h"
 #include "core/request.h"
 #include "core/session.h"
+#include "core/source_fetch.h"
 #include "core/token.h"
 #include "web/form.h"
 #include "web/problem.h"
@@ -61,6 +62,9 @@ struct exchange {
     struct span id;              /* of a job, notification or message, or the name of a limit; likewise */
     struct span key;             /* of the cache, not checked; likewise */
     struct span source, source_method; /* of external data; likewise */
+    struct source_call call;     /* what is asked of it; .method NULL: no such thing, or not so */
+    bool peeked, has_entry;      /* it was looked for along with all else; and found, fresh */
+    struct cache_entry entry;    /* then: valid until the connection's next exchange */
     const struct service *service; /* of the path, or the request's; NULL: none */
     struct span cookie;          /* of the session, as it was sent; absent: none of use, or the route does not ask */
     struct span token;           /* the same when Redis must say what it is worth; else absent */

@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "core/locale.h"
+#include "web/data.h"
 #include "web/dispatch.h"
 #include "web/route.h"
 #include "web/visitor.h"
@@ -87,19 +88,33 @@ static void queue_main(struct app *app, struct look looks[], size_t n, size_t *c
     *count += LIMIT_REPLIES;
 }
 
-/* All of one database and then all of the other, beginning where the connection is: one SELECT for all. Returns where the reply about
- * limits is. */
+static void queue_data(struct app *app, struct look looks[], size_t n, size_t *count)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!looks[i].data)
+            continue;
+        looks[i].at_data = *count;
+        *count += data_queue(app, looks[i].x);
+    }
+}
+
+/* All of one database and then all of the others, beginning where the connection is: one SELECT for all, where two are asked. Returns where
+ * the reply about limits is. */
 static size_t queue_looks(struct app *app, struct look looks[], size_t n)
 {
-    bool main_first = redis_last_db(app->redis) == app->main_db;
+    bool main_first = redis_last_db(app->redis) == app->main_db, data_first = redis_last_db(app->redis) == app->cache_db;
     size_t count = 0, at_limits;
 
+    if (data_first)
+        queue_data(app, looks, n, &count);
     if (!main_first)
         queue_sessions(app, looks, n, &count);
     queue_main(app, looks, n, &count);
     at_limits = count - LIMIT_REPLIES;
     if (main_first)
         queue_sessions(app, looks, n, &count);
+    if (!data_first)
+        queue_data(app, looks, n, &count);
     return at_limits;
 }
 
@@ -146,6 +161,8 @@ static int take_look(struct app *app, struct look *l, const struct reply *replie
         return -1;
     if (l->bearer && take_bearer(app, x, replies + l->at_bearer) < 0)
         return -1;
+    if (l->data)
+        data_take(app, x, replies + l->at_data);
     if (l->request)
         found = request_take(app, x->hash, replies + l->at_request, &x->request, &l->foreign, &x->err);
     if (found > 0 && l->place)
@@ -157,7 +174,7 @@ static int take_look(struct app *app, struct look *l, const struct reply *replie
 void look_together(struct look looks[], size_t n)
 {
     struct app *app = &looks[0].x->seat->app;
-    struct redis *r = looks[0].bearer || looks[0].request || looks[0].limited.count > 0 ? app->redis : app->session_redis;
+    struct redis *r = looks[0].bearer || looks[0].request || looks[0].data || looks[0].limited.count > 0 ? app->redis : app->session_redis;
     struct err *err = &looks[0].x->err;
     const struct reply *replies;
     size_t count, at_limits;
@@ -239,6 +256,7 @@ struct look look_of(struct exchange *x)
 
     l.request = demands(x, DEMAND_REQUEST) && (l.token.s || l.bearer);
     l.place = l.request && demands(x, DEMAND_PLACE) && !is_started(x);
+    l.data = demands(x, DEMAND_DATA) && data_is_wanted(x);
     if (is_limited(x) && !x->counted)
         count_visitor(&l, x->bearer.s ? x->bearer : x->cookie);
     return l;
@@ -283,7 +301,7 @@ static int read_all(struct exchange *x)
 
     if (look_elsewhere(&l) < 0)
         return -1;
-    if ((l.token.s || l.bearer || l.request || l.limited.count > 0) && look_again(&l) < 0)
+    if ((l.token.s || l.bearer || l.request || l.data || l.limited.count > 0) && look_again(&l) < 0)
         return -1;
     if (x->session.known && counts_user(x)) {
         l = (struct look){ .x = x, .request = l.found > 0, .place = l.place };
@@ -346,7 +364,7 @@ bool look_end(struct look *l, enum problem *problem)
 {
     struct exchange *x = l->x;
 
-    if (l->found >= 0 && !x->refused && (l->foreign || wants_place(x, l)))
+    if (l->found >= 0 && !x->refused && (l->foreign || wants_place(x, l) || (l->data && !x->has_entry)))
         return false;
     keep_look(l);
     if (l->found < 0)

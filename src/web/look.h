@@ -11,9 +11,10 @@ struct look {
     struct span token;   /* absent: no session */
     bool bearer;         /* a program's token */
     bool request, place; /* the request of the path; its place in the queue as well */
+    bool data;           /* what the cache has fresh of x->call */
     struct limit_thing limited; /* where it is counted */
     /* what came of it */
-    size_t at_session, at_bearer, at_request; /* where its replies are */
+    size_t at_session, at_bearer, at_request, at_data; /* where its replies are */
     bool foreign;        /* somebody wrote past the guard */
     int found;           /* 1: the request is there; 0; -1: x->err says why */
 };

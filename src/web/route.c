@@ -46,7 +46,7 @@ const struct route routes[] = {
     { METHOD_POST, "/admin/sign-out", page_sign_out, ADMIN | DEMAND_CSRF, LIMIT_CANCEL, page_sign_in_first },
 
     { METHOD_GET, "/api/services", api_services, ROUTE_API, LIMIT_READ, NULL },
-    { METHOD_GET, "/api/data/{source}/{method}", api_data, ROUTE_API, LIMIT_READ, NULL },
+    { METHOD_GET, "/api/data/{source}/{method}", api_data, ROUTE_API | ROUTE_LOOKS | DEMAND_DATA, LIMIT_READ, NULL },
     { METHOD_POST, "/api/local-requests", api_request_create, CLIENT | SEND, LIMIT_SUBMIT, NULL },
     { METHOD_GET, "/api/local-requests/{hash}/status", api_request_status, CLIENT | ROUTE_LOOKS | LOOK | DEMAND_PLACE, LIMIT_READ, NULL },
     { METHOD_GET, "/api/local-requests/{hash}/result", api_request_result, CLIENT | ROUTE_LOOKS | LOOK, LIMIT_READ, NULL },

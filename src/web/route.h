@@ -18,7 +18,8 @@ enum route_flags {
     DEMAND_PERSON = 32,  /* a person asked for it: counts as activity of signed-in users too */
     DEMAND_PLACE = 64,   /* with DEMAND_REQUEST: the place in the queue as well */
     ROUTE_ALWAYS = 128,  /* answered also when too much is waiting */
-    ROUTE_LOOKS = 512,   /* GET with DEMAND_REQUEST whose function asks Redis nothing: several share a round trip */
+    DEMAND_DATA = 2048,  /* what the cache has fresh of {source} and {method}, where that lies on the same server */
+    ROUTE_LOOKS = 512,   /* GET with DEMAND_REQUEST or DEMAND_DATA whose function asks Redis nothing: several share a round trip */
     DEMAND_OPEN = 256,   /* {service} is not closed. Not with DEMAND_REQUEST: requests already made go on */
     ROUTE_RAW = 1 << 10, /* with ROUTE_API: a body of any type is taken as it is, and may be as large as a value of the cache */
     DEMAND_USER = 1 << 14, /* signed in by the host site */

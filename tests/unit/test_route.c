@@ -74,7 +74,7 @@ static void what_shares_a_round_trip_only_looks(void **state)
     for (size_t i = 0; i < route_count; i++)
         if (routes[i].flags & ROUTE_LOOKS) {
             assert_int_equal(routes[i].method, METHOD_GET);
-            assert_true(routes[i].flags & DEMAND_REQUEST);
+            assert_true(routes[i].flags & (DEMAND_REQUEST | DEMAND_DATA));
             assert_false(routes[i].flags & (DEMAND_OPEN | DEMAND_NEWCOMER));
         }
 }
