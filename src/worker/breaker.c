@@ -124,7 +124,7 @@ static void open_for(struct breaker *one, int64_t rest_s, int64_t now_ms)
     one->rest_s = rest_s < BREAKER_LONGEST_S ? rest_s : BREAKER_LONGEST_S;
     one->until_ms = now_ms + one->rest_s * S;
     one->state = OPEN;
-    log_event(LOG_WARN, LOG_FIELDS("bot", one->address), "the bot fails again and again: it is left alone for %d s, and jobs wait", (int)one->rest_s);
+    log_event(LOG_WARN, LOG_FIELDS("called", one->address), "what is called fails again and again: it is left alone for %d s, and jobs wait", (int)one->rest_s);
 }
 
 static void count(struct breaker *one, bool bad, int64_t now_ms)
@@ -147,7 +147,7 @@ static void judge_probe(struct breaker *one, enum breaker_word word, int64_t now
     } else {
         one->state = CLOSED;
         forget_counts(one);
-        log_event(LOG_INFO, LOG_FIELDS("bot", one->address), "the bot answers again");
+        log_event(LOG_INFO, LOG_FIELDS("called", one->address), "what is called answers again");
     }
 }
 

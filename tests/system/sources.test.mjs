@@ -447,6 +447,16 @@ describe('By the clock and by hand', () => {
     assert.equal((await peygir.cli('source', 'fetch', 'up', 'nothing')).code, 1);
   });
 
+  test('what was fetched after a job was pushed is not fetched once more by it', async () => {
+    upstream.on('/thing/twice', '[2]');
+    const payload = JSON.stringify({ source: 'up', method: 'thing', params: { id: 'twice' } });
+    const { id } = await peygir.cliJson('queue', 'push', 'fetch_data', '--payload', payload, '--unique', 'late', '--delay', '1');
+    assert.equal((await peygir.cliJson('source', 'fetch', 'up', 'thing', 'id=twice')).outcome, 'stored');
+    const result = await waitFor(() => peygir.redis.hget(`peygir:task:data:${id}`, 'result'), { what: 'the late job to end' });
+    assert.equal(JSON.parse(result).outcome, 'there');
+    assert.equal(upstream.count('/thing/twice'), 1);
+  });
+
   test('a payload that names no source, or breaks a rule, fails for good and says why', async () => {
     for (const [payload, sentence] of [['{"source":"nothing"}', /names no source/], ['{"source":"up","method":"thing","params":{"id":".."}}', /The parameter .id. of the payload/]]) {
       const { id } = await peygir.cliJson('queue', 'push', 'fetch_data', '--payload', payload);
