@@ -469,7 +469,8 @@ describe('By the clock and by hand', () => {
 describe('Files of sources', () => {
   const schema = (name) => JSON.parse(fs.readFileSync(path.join(SOURCE, `etc/schemas/${name}.json`), 'utf8'));
   const run = (program, dir) => new Promise((resolve) => {
-    const env = { PEYGIR_SOURCES_DIR: dir, PEYGIR_SERVICES_DIR: tempDir(), PEYGIR_JOBS_DIR: path.join(SOURCE, 'etc/jobs'), PEYGIR_LOCALES_DIR: path.join(SOURCE, 'www/locales') };
+    const env = { PEYGIR_SOURCES_DIR: dir, PEYGIR_SERVICES_DIR: tempDir(), PEYGIR_JOBS_DIR: path.join(SOURCE, 'etc/jobs'), PEYGIR_LOCALES_DIR: path.join(SOURCE, 'www/locales'),
+      PEYGIR_NOTIFICATIONS_DIR: path.join(SOURCE, 'etc/notifications') };
     execFile(path.join(BUILD, program), ['--config', '/dev/null', ...(program === 'peygir' ? ['source', 'check'] : ['--once'])], { env }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
   });
 
