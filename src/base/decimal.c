@@ -60,7 +60,7 @@ static void add_digits(struct str *out, const unsigned char digits[], size_t cou
 
 void decimal_add_product(struct str *out, struct span a, struct span b)
 {
-    unsigned char x[DECIMAL_DIGITS_MAX], y[DECIMAL_DIGITS_MAX], product[2 * DECIMAL_DIGITS_MAX] = { 0 };
+    unsigned char x[DECIMAL_DIGITS_MAX] = { 0 }, y[DECIMAL_DIGITS_MAX] = { 0 }, product[2 * DECIMAL_DIGITS_MAX] = { 0 };
     size_t nx = digits_of(a, x), ny = digits_of(b, y);
 
     for (size_t i = 0; i < nx; i++) {

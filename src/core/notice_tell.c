@@ -33,10 +33,10 @@ static int read_user(const struct notice *notice, struct json_object *payload, s
 
     if (!json_object_object_get_ex(payload, "user_id", &value) || !value)
         json_object_object_get_ex(payload, notice->to, &value);
-    if (json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int))
+    if (json_object_is_type(value, json_type_string))
         *out = (struct span){ json_object_get_string(value), (size_t)json_object_get_string_len(value) };
-    if (json_object_is_type(value, json_type_int))
-        out->len = strlen(out->s);
+    else if (json_object_is_type(value, json_type_int))
+        *out = span_of(json_object_get_string(value));
     if (out->s && out->len > 0 && out->len <= NOTICE_USER_MAX && !span_has_control(*out))
         return 0;
     return err_set(err, ERR_INVALID, "The payload of %s must name a user: user_id or %s, a whole number, or a text of 1 to %d bytes without control characters.",
