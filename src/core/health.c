@@ -154,7 +154,7 @@ static void judge_bots(const struct teller *t, const struct overview *o)
         for (const char *at = o->worker[i].bots_away; *at; at += strspn(at, " ")) {
             const struct span bot = { at, strcspn(at, " ") };
             if (!is_told(o, i, bot))
-                tell(t, (struct health_finding){ HEALTH_BOT, GRADE_WARNING, .subject = bot }, "bot",
+                tell(t, (struct health_finding){ HEALTH_BOT, GRADE_WARNING, .subject = bot }, bot.s[0] == '/' ? "bot" : "called",
                      "%.*s fails again and again: jobs wait, and it is tried again every minute at the latest", (int)bot.len, bot.s);
             at += bot.len;
         }

@@ -12,7 +12,7 @@ enum health_check {
     HEALTH_SESSIONS = HEALTH_ADVICE + ADVICE_KINDS, /* the server of sessions, where it is another; failed: it is away or unfit */
     HEALTH_CACHE,       /* the cache's likewise; a warning, for all else goes on without it */
     HEALTH_WORKERS, /* number[0]: alive. Failed: none */
-    HEALTH_BOT,         /* subject: the address of a bot that fails, so that jobs wait for it. A warning */
+    HEALTH_BOT,         /* subject: the address of a bot that fails, or what else breakers of workers name, so that jobs wait for it. A warning */
     HEALTH_QUEUE,       /* subject: queue; number: waiting, delayed, active, oldest in s. Warning: that one waits long */
     HEALTH_FAILED_JOBS, /* subject: queue; number[0]. A warning, when there are any; so are the two below */
     HEALTH_PAUSED,      /* subject: queue; words: why, may be "" */

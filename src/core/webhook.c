@@ -67,6 +67,13 @@ const char *webhook_url_wrong(struct span url)
     return rest_wrong(rest.s ? rest : after(url, "http://"));
 }
 
+void webhook_add_origin(struct str *out, struct span url)
+{
+    struct span secure = after(url, "https://"), rest = secure.s ? secure : after(url, "http://");
+    const char *slash = memchr(rest.s, '/', rest.len);
+    str_add(out, url.s, (size_t)(slash - url.s));
+}
+
 int webhook_addresses(struct str *out, struct span given, struct err *err)
 {
     for (size_t at = 0, len; at <= given.len; at += len + 1) {

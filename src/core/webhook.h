@@ -15,6 +15,8 @@
 /* NULL, or what is wrong with the address, to follow "It ". http or https with a host and a path, visible ASCII without blanks, quotes and
  * commas; no user, fragment, backslash, "." or ".." in its path, also not escaped. */
 const char *webhook_url_wrong(struct span url);
+/* Append scheme, host and port as they stand in a well-formed address: "https://host:8443". */
+void webhook_add_origin(struct str *out, struct span url);
 /* Addresses with commas between them, as a token keeps them, appended with blanks between. 0 or -1 (ERR_INVALID). */
 int webhook_addresses(struct str *out, struct span given, struct err *err);
 /* Is this well-formed address one of them? */

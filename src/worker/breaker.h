@@ -1,5 +1,5 @@
 /* breaker.h: circuit breakers (Nygard, Release It!): a bot that fails again and again is left alone for a while, and jobs that want it wait
- * instead of being tried in vain. One for each address that is called, and for each source of external data; knows no loop and no Redis.
+ * instead of being tried in vain. One for each address that is called, and for each source of external data, client and mail server; knows no loop and no Redis.
  *
  *   CLOSED --- half of at least BREAKER_CALLS within BREAKER_WINDOW_S failed ---> OPEN
  *   OPEN ----- its time is over: the next call is a probe ----------------------> PROBING
@@ -21,7 +21,7 @@ struct breakers *breakers_new(void);
 void breakers_free(struct breakers *b); /* NULL is harmless */
 
 /* May it be called now (monotonic time)? 0: yes, and breakers_tell must follow; else ms after which to ask again. `address` is a path
- * that is called, or "source:NAME"; those that nobody has called for a window are forgotten. */
+ * that is called, "source:NAME", "webhook:https://HOST" or "mail"; those that nobody has called for a window are forgotten. */
 int64_t breakers_ask(struct breakers *b, const char *address, int64_t now_ms);
 enum breaker_word { BREAKER_GOOD, BREAKER_BAD, BREAKER_OFF /* it says nothing about the bot */ };
 void breakers_tell(struct breakers *b, const char *address, enum breaker_word word, int64_t now_ms);

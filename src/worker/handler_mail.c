@@ -1,20 +1,26 @@
 /* handler_mail.c: the mail handler: an e-mail, from a template, to one address (contract 6) */
+#include "base/clock.h"
 #include "base/json.h"
 #include "core/job.h"
 #include "core/news.h"
 #include "core/rules_text.h"
 #include "worker/answer.h"
+#include "worker/breaker.h"
 #include "worker/handler.h"
 #include "worker/mailer.h"
 
 struct call {
     uv_idle_t turn;         /* first, so that a handle is its call; never started: closing it brings what start knew already */
+    const struct workshop *shop;
     struct smtp_call *smtp; /* NULL: nothing is sent */
     call_done done;
     void *ctx;
     bool cancelled;
+    int64_t later_ms; /* > 0: the mail server is left alone for so long */
     struct str answer;
 };
+
+#define SERVER "mail" /* by which name it is left alone when it fails again and again */
 
 static const char success[] = "{\"status\":\"success\"}";
 
@@ -32,11 +38,21 @@ static void answer(struct call *call)
     end(call, &(struct call_result){ .end = CALL_ANSWERED, .answer = { call->answer.s, call->answer.len }, .detail = "" });
 }
 
+/* A server that says no is well. */
+static enum breaker_word word_of(enum smtp_outcome outcome)
+{
+    static const enum breaker_word words[] = { [SMTP_SENT] = BREAKER_GOOD,    [SMTP_REFUSED] = BREAKER_BAD,   [SMTP_BROKEN] = BREAKER_BAD,
+                                               [SMTP_UNSURE] = BREAKER_BAD,   [SMTP_PUT_OFF] = BREAKER_GOOD,  [SMTP_REJECTED] = BREAKER_GOOD,
+                                               [SMTP_CANCELLED] = BREAKER_BAD /* by the job's time, usually */ };
+    return words[outcome];
+}
+
 static void sent(void *ctx, const struct smtp_result *r)
 {
     static const enum call_end ends[] = { [SMTP_REFUSED] = CALL_REFUSED, [SMTP_BROKEN] = CALL_BROKEN, [SMTP_UNSURE] = CALL_BROKEN,
                                           [SMTP_CANCELLED] = CALL_CANCELLED };
     struct call *call = ctx;
+    breakers_tell(call->shop->breakers, SERVER, word_of(r->outcome), clock_mono_ms());
     if (r->outcome == SMTP_SENT) {
         str_adds(&call->answer, success);
         answer(call);
@@ -54,6 +70,9 @@ static void on_turn(uv_handle_t *handle)
     struct call *call = (struct call *)handle;
     if (call->cancelled)
         end(call, &(struct call_result){ .end = CALL_CANCELLED, .detail = "The call was cancelled." });
+    else if (call->later_ms > 0)
+        end(call, &(struct call_result){ .end = CALL_LATER, .later_ms = call->later_ms,
+                                         .detail = "The mail server fails again and again and is left alone for a while." });
     else
         answer(call);
 }
@@ -153,14 +172,16 @@ static void *start(const struct workshop *shop, const struct order *order, call_
     struct wish wish = { .data = { NULL, 0 } };
     struct str mail = STR_INIT;
     struct err err = ERR_INIT;
-    *call = (struct call){ .done = done, .ctx = ctx };
+    *call = (struct call){ .shop = shop, .done = done, .ctx = ctx };
     int rc = write_mail(shop->mailer, order->job, &wish, &mail, &err);
-    if (rc > 0) {
+    if (rc > 0)
+        call->later_ms = breakers_ask(shop->breakers, SERVER, clock_mono_ms());
+    if (rc > 0 && call->later_ms == 0) {
         call->smtp = smtp_send(shop->mailer->smtp, shop->mailer->from, wish.to.s, (struct span){ mail.s, mail.len }, sent, call);
     } else {
         if (rc == 0)
             str_adds(&call->answer, success);
-        else
+        else if (rc < 0)
             add_refusal(&call->answer, &err);
         uv_idle_init(shop->loop, &call->turn);
         uv_close((uv_handle_t *)&call->turn, on_turn);

@@ -1,5 +1,6 @@
 /* handler_webhook.c: the webhook handler: an API client is called (core/webhook.h). Two steps: a thread of the pool reads whether the client's
  * token still holds and may be called there; then the call is made on the loop. */
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/raw.h"
 #include "core/job.h"
@@ -7,9 +8,10 @@
 #include "core/token.h"
 #include "core/webhook.h"
 #include "net/http.h"
+#include "worker/breaker.h"
 #include "worker/handler.h"
 
-enum { GONE = 410, ANSWER_BYTES = 16 * 1024 };
+enum { GONE = 410, ANSWER_BYTES = 16 * 1024, CONNECT_MS = 5000, TOTAL_MS = 10000 };
 
 struct call {
     const struct workshop *shop;
@@ -22,6 +24,7 @@ struct call {
     struct span event;
     const char *wrong; /* with the payload; NULL: it is good */
     int found; /* of token_callbacks */
+    struct str origin; /* "webhook:https://host:port": what is left alone when it fails again and again, whoever's requests tell it */
     struct str answer;
     struct err err;
 };
@@ -32,6 +35,7 @@ static void finish(struct call *call, const struct call_result *result)
     str_free(&call->url);
     str_free(&call->digest);
     str_free(&call->addresses);
+    str_free(&call->origin);
     str_free(&call->answer);
     free(call);
 }
@@ -50,11 +54,20 @@ static void refuse(struct call *call, const char *code, const char *sentence)
 
 /* --- the call --- */
 
+/* A client that refuses what it is told is well. */
+static enum breaker_word word_of(const struct http_result *r)
+{
+    if (r->outcome == HTTP_CANCELLED)
+        return BREAKER_OFF;
+    return r->outcome == HTTP_REFUSED || r->outcome == HTTP_BROKEN || r->status >= 500 ? BREAKER_BAD : BREAKER_GOOD;
+}
+
 static void answered(void *ctx, const struct http_result *r)
 {
     static const enum call_end ends[] = { [HTTP_REFUSED] = CALL_REFUSED, [HTTP_BROKEN] = CALL_BROKEN, [HTTP_CANCELLED] = CALL_CANCELLED };
     struct call *call = ctx;
     char detail[64];
+    breakers_tell(call->shop->breakers, call->origin.s, word_of(r), clock_mono_ms());
     if (r->outcome != HTTP_ANSWERED && r->outcome != HTTP_TOO_LARGE) {
         finish(call, &(struct call_result){ .end = ends[r->outcome], .detail = r->error });
     } else if (r->status >= 200 && r->status < 300) {
@@ -76,8 +89,8 @@ static void call_client(struct call *call)
     str_adds(&signature, "webhook-signature: ");
     webhook_add_signatures(&signature, call->shop->house->secret, call->digest.s, call->job->id, now_s, call->event);
     const char *headers[] = { "Content-Type: application/json", id.s, time.s, signature.s, NULL };
-    call->http = http_post(call->shop->http, &(struct http_request){ .url = call->url.s, .headers = headers, .body = call->event,
-                                                                     .max_body_bytes = ANSWER_BYTES }, answered, call);
+    call->http = http_post(call->shop->http, &(struct http_request){ .url = call->url.s, .headers = headers, .body = call->event, .connect_timeout_ms = CONNECT_MS,
+                                                                     .total_timeout_ms = TOTAL_MS, .max_body_bytes = ANSWER_BYTES }, answered, call);
     str_free(&id);
     str_free(&time);
     str_free(&signature);
@@ -90,6 +103,16 @@ static void work(struct app *app, void *ctx)
     struct call *call = ctx;
     if (!call->wrong)
         call->found = token_callbacks(app, call->digest.s, &call->addresses, &call->err);
+}
+
+/* One that hangs must not hold the places of all. */
+static void call_or_wait(struct call *call)
+{
+    int64_t rest_ms = breakers_ask(call->shop->breakers, call->origin.s, clock_mono_ms());
+    if (rest_ms > 0)
+        finish(call, &(struct call_result){ .end = CALL_LATER, .later_ms = rest_ms, .detail = "The client fails again and again and is left alone for a while." });
+    else
+        call_client(call);
 }
 
 static void worked(void *ctx)
@@ -106,7 +129,7 @@ static void worked(void *ctx)
     else if (!webhook_allows((struct span){ call->addresses.s, call->addresses.len }, (struct span){ call->url.s, call->url.len }))
         refuse(call, "not_allowed", "The client may not be called there.");
     else
-        call_client(call);
+        call_or_wait(call);
 }
 
 /* Ids come from any producer: one that ends a header is none of ours. */
@@ -122,6 +145,8 @@ static const char *read_payload(struct call *call)
     if (!is_ours(call->job->id) || json_check(payload.s, payload.len, NULL) < 0 ||
         !webhook_read_listener(raw_get(payload, "listener"), &call->url, &call->digest) || !(call->event = raw_get(payload, "event")).s)
         return "The job is none that a request pushes: its payload must be {listener: {url, token}, event}.";
+    str_adds(&call->origin, "webhook:");
+    webhook_add_origin(&call->origin, (struct span){ call->url.s, call->url.len });
     return call->shop->house->secret ? NULL : "The worker has no PEYGIR_SECRET_FILE, with which calls to clients are signed.";
 }
 

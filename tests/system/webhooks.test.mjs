@@ -93,6 +93,12 @@ async function request(...what) {
   return answer.json.hash;
 }
 
+async function request_of(who, callback_url) {
+  const answer = await post(who, REQUESTS, { service: OCR, data: SCAN, callback_url });
+  assert.equal(answer.status, 202, answer.html);
+  return answer.json.hash;
+}
+
 describe('A client that gave a callback_url', () => {
   test('is called when the request has ended, with a signature that its secret proves and nothing personal', async () => {
     work[OCR] = (call) => call.success({ text: 'very personal' });
@@ -203,6 +209,31 @@ describe('A client that gave a callback_url', () => {
     assert.equal((await ask(`${receiver.base}other`, OCR, SCAN, key)).status, 422);
     await receiver.told(hash, 'request.completed');
     assert.equal(receiver.of(hash).length, 1);
+  });
+});
+
+describe('A client that hangs', () => {
+  test('is left alone after a while, its jobs wait without an attempt, and others are called as before', async () => {
+    const hung = await new Receiver().listen();
+    hung.answer = (call, res) => void res.destroy();
+    const bad = await peygir.cliJson('token', 'create', '--role', 'api', '--callback', hung.base, 'hung');
+    const one = new Visitor(peygir.base, { headers: { authorization: `Bearer ${bad.token}` } });
+    try {
+      work[OCR] = (call) => call.success({});
+      for (let i = 0; i < 25; i++) assert.equal((await post(one, REQUESTS, { service: OCR, data: { file_id: `scan-${i}`, language: 'fa' }, callback_url: hung.base })).status, 202);
+      const away = async () => (JSON.parse((await peygir.cli('--json', 'health')).stdout).checks.find(({ check }) => check === 'called')?.detail);
+      assert.match(await waitFor(away, { what: 'it to be left alone' }), new RegExp(`^webhook:${new URL(hung.base).origin} fails again and again`));
+      const hash = await request();
+      await receiver.told(hash, 'request.completed');
+      const last = await request_of(one, hung.base);
+      const job = await waitFor(async () => {
+        const data = await peygir.redis.hgetall(`peygir:webhook:data:${last}.webhook.completed1`);
+        return data.run === '1' && data.status === 'pending' && data;
+      }, { what: 'its job to wait' });
+      assert.equal(job.attempts ?? '0', '0');
+    } finally {
+      hung.close();
+    }
   });
 });
 

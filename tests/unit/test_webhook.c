@@ -115,6 +115,21 @@ static void each_key_of_the_file_signs_and_each_token_has_its_own_secret(void **
     str_free(&alone);
 }
 
+static void what_is_left_alone_is_the_host_of_an_address(void **state)
+{
+    static const char *const cases[][2] = { { "https://client.example/a/b?c", "https://client.example" }, { "http://10.0.0.7:8080/", "http://10.0.0.7:8080" },
+                                            { "https://[::1]:8/x", "https://[::1]:8" } };
+    struct str origin = STR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        str_reset(&origin);
+        webhook_add_origin(&origin, span_of(cases[i][0]));
+        assert_string_equal(origin.s, cases[i][1]);
+    }
+    str_free(&origin);
+}
+
 static void what_a_request_remembers_is_read_back(void **state)
 {
     struct str json = STR_INIT, url = STR_INIT, digest = STR_INIT;
@@ -138,6 +153,7 @@ int main(void)
         cmocka_unit_test(only_what_was_allowed_is_called),
         cmocka_unit_test(a_list_with_a_wrong_address_is_refused_and_says_which),
         cmocka_unit_test(each_key_of_the_file_signs_and_each_token_has_its_own_secret),
+        cmocka_unit_test(what_is_left_alone_is_the_host_of_an_address),
         cmocka_unit_test(what_a_request_remembers_is_read_back),
     };
     return cmocka_run_group_tests_name("webhook", tests, NULL, NULL);
