@@ -5,7 +5,6 @@
 #include "base/utf8.h"
 #include "core/locale.h"
 #include "core/view.h"
-#include "core/source.h"
 #include "web/dispatch.h"
 #include "web/route.h"
 #include "web/templates.h"
@@ -208,7 +207,7 @@ static struct json_object *common_data(struct exchange *x, const char *name, con
     page_flag(common, "at_requests", strcmp(name, "requests") == 0);
     page_flag(common, "at_notifications", strcmp(name, "notifications") == 0);
     page_flag(common, "at_market", strcmp(name, "market") == 0);
-    page_flag(common, "has_market", sources_count(x->seat->app.house->sources) > 0);
+    page_flag(common, "has_market", page_has_market(x));
     page_flag(common, "at_account", strcmp(name, "account") == 0);
     page_flag(common, "is_user", visitor_is_user(x));
     page_text(common, "csrf", visitor_csrf(x, csrf));

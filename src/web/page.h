@@ -17,7 +17,7 @@
  *   page                 name of the template: "form", for a class of the body
  *   at_home, at_requests, at_market, at_notifications, at_account   whether this is that page (aria-current)
  *   is_user              signed in by the host site
- *   has_market           there are sources of external data
+ *   has_market           there is something to see at /data
  *   csrf                 the visitor's CSRF token, for <meta name="csrf-token"> and _token fields; null: no form
  *   languages[]          code, name (in itself), dir, url (this page in that language), current
  *   refresh_s          N loaded again after so many seconds (a Refresh header does it already); null
@@ -93,7 +93,7 @@
  * notifications
  *   notifications[]      id, heading P, text P, link P (null; a path of this site, or http and https), at, is_unread
  *   has_unread, unread_text   whether there are any, and how many in words
- * market                 data of the sources that ship; a part whose source is not there is null
+ * market                 data of the sources that ship; a part whose source has no address that somebody set is null
  *   coins, stocks        rows[] of name P, symbol P, price, change ("+2.5%"), rises, falls; and what each part has
  *   chart                name P, points (of a polyline in a box of 600 by 160), low, high, rows[] of at and price; and what each part has
  *   each part            as_of (date and time), is_old; or null both, and one of is_fetched, is_away: it is not there yet, or cannot be had
@@ -202,6 +202,9 @@ void page_request(struct exchange *x, struct json_object *data);
 void page_message(struct exchange *x, struct json_object *data, struct span json);
 /* The decoded text of a raw JSON string; valid until the next call; NULL when it is none. */
 const char *page_raw(struct exchange *x, struct span json);
+
+/* Has somebody said where one of the sources is that /data shows (page_market.c)? */
+bool page_has_market(const struct exchange *x);
 
 /* The error page of a problem (page_error.c). */
 void page_problem(struct exchange *x);

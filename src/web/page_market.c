@@ -27,7 +27,7 @@ static const struct {
 };
 
 struct piece {
-    struct source_call call; /* .method NULL: no such source */
+    struct source_call call; /* .method NULL: there is no such source */
     struct cache_entry entry;
     bool is_kept;
 };
@@ -181,9 +181,25 @@ static void (*const add_piece[PARTS])(struct exchange *x, struct json_object *pa
 
 /* --- the whole --- */
 
-static void find_piece(const struct sources *sources, size_t i, struct piece *p)
+/* NULL: nobody has said where that source is, or it is gone. */
+static const struct source *find_source(const struct house *h, const char *name)
 {
-    const struct source *s = sources_find(sources, span_of(wanted[i].source));
+    const struct source *s = sources_find(h->sources, span_of(name));
+
+    return s && source_is_set(s, h->settings) ? s : NULL;
+}
+
+bool page_has_market(const struct exchange *x)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        if (find_source(x->seat->app.house, wanted[i].source))
+            return true;
+    return false;
+}
+
+static void find_piece(const struct house *h, size_t i, struct piece *p)
+{
+    const struct source *s = find_source(h, wanted[i].source);
     const struct source_method *m = s ? source_find_method(s, span_of(wanted[i].method)) : NULL;
     const struct source_given given = { span_of(wanted[i].parameter), span_of(wanted[i].value) };
 
@@ -280,7 +296,7 @@ enum problem page_market(struct exchange *x)
     enum problem problem = PROBLEM_NONE;
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
-        find_piece(x->seat->app.house->sources, i, &pieces[i]);
+        find_piece(x->seat->app.house, i, &pieces[i]);
     if (look(x, pieces) < 0) {
         problem = exchange_fail(x);
         json_object_put(data);
