@@ -3,6 +3,7 @@
 #include "core/job_type.h"
 #include "core/options.h"
 #include "core/report.h"
+#include "core/source.h"
 
 #include <json-c/json.h>
 
@@ -14,24 +15,38 @@ static struct json_object *take_list(struct json_object *all, const char *name)
     return list;
 }
 
+static void add_broken(struct json_object *health, const char *check, const struct err *why)
+{
+    char *detail = xasprintf("%s: with these files no worker starts", why->text);
+    report_add_check(health, check, GRADE_WARNING, detail);
+    free(detail);
+}
+
 static void check_job_types(struct cli *cli, struct json_object *health)
 {
     struct err why = ERR_INIT;
+    char count[NUMBER_SIZE];
     cli->house.job_types = job_types_open(options_dir(cli->settings, OPT_PEYGIR_JOBS_DIR), &why);
-    char *detail = cli->house.job_types ? xasprintf("%zu", job_types_count(cli->house.job_types))
-                                        : xasprintf("%s: with these files no worker starts", why.text);
-    report_add_check(health, "job types", cli->house.job_types ? GRADE_OK : GRADE_WARNING, detail);
-    free(detail);
+    if (!cli->house.job_types) {
+        add_broken(health, "job types", &why);
+        return;
+    }
+    snprintf(count, sizeof count, "%zu", job_types_count(cli->house.job_types));
+    report_add_check(health, "job types", GRADE_OK, count);
 }
 
 int verb_health(struct cli *cli, struct err *err)
 {
     static const struct column columns[] = { COLUMN("check", "CHECK"), COLUMN("status", "STATUS"),
                                              COLUMN("detail", "DETAIL"), COLUMN_END };
+    struct err why = ERR_INIT;
+    sources_load(options_dir(cli->settings, OPT_PEYGIR_SOURCES_DIR), &cli->house.sources, &why);
     struct json_object *health = report_health(&cli->app, err);
     if (!health)
         return -1;
     check_job_types(cli, health);
+    if (!cli->house.sources)
+        add_broken(health, "sources", &why);
     bool failed = report_has_failed(health);
     if (cli->json) {
         output_object(cli, health);

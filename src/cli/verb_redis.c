@@ -76,6 +76,7 @@ static const struct trial trials[] = {
     { WORKER | ADMIN, "schedules", "HDEL @schedule @id" },
     { WORKER | ADMIN, "sources", "SET @source_rest 1 PX 10000" },
     { WORKER | ADMIN, "sources", "PTTL @source_rest" },
+    { WEB, "sources", "PTTL @source_rest_seen" },
     { WEB | ADMIN, "services", "HGETALL @closed" },
     { WEB | ADMIN, "tokens", "HGET @tokens @id" },
     { WEB | ADMIN | PUSH, "tokens", "HSET @token role check" },
@@ -229,6 +230,7 @@ static void name_places(struct check *c)
     put(c, "inbox_unread", key_inbox(h, "unread", id), true);
     put(c, "reminder", key_reminder(h, id), true);
     put(c, "source_rest", key_source(h, id, "rest"), true);
+    put(c, "source_rest_seen", key_source(h, id, "rest"), false);
     put(c, "presence", key_presence(h, id), true);
     put(c, "presence_seen", key_presence_seen(h), false);
     put(c, "cache", key_cache(h, "", id), true);

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "core/closure.h"
+#include "core/keys.h"
+#include "core/source.h"
 
 #include <stdarg.h>
 
@@ -160,6 +162,40 @@ static void judge_bots(const struct teller *t, const struct overview *o)
         }
 }
 
+static void tell_source(const struct teller *t, const struct source *s, int64_t rest_ms)
+{
+    char *name = xasprintf("source %s", s->name);
+    const int64_t rest_s = (rest_ms + 999) / 1000;
+
+    if (rest_ms > 0)
+        tell(t, (struct health_finding){ HEALTH_SOURCE, GRADE_WARNING, .subject = span_of(s->name), .number = { rest_s } }, name,
+             "it wishes to be left alone for %lld s more; what is kept is served meanwhile", (long long)rest_s);
+    else
+        tell(t, (struct health_finding){ HEALTH_SOURCE, GRADE_OK, .subject = span_of(s->name) }, name, "may be fetched");
+    free(name);
+}
+
+/* Those whose breaker is open are told by the workers (judge_bots). */
+static int judge_sources(const struct teller *t, struct app *app, struct err *err)
+{
+    const struct sources *sources = app->house->sources;
+    const struct reply *replies;
+    size_t count;
+
+    if (!sources || sources_count(sources) == 0)
+        return 0;
+    redis_use_db(app->redis, app->main_db);
+    for (size_t i = 0; i < sources_count(sources); i++) {
+        const struct key rest = key_source(app->house, span_of(sources_at(sources, i)->name), "rest");
+        redis_queuef(app->redis, "PTTL %b", rest.s, rest.len);
+    }
+    if (redis_exchange(app->redis, &replies, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count && i < sources_count(sources); i++)
+        tell_source(t, sources_at(sources, i), reply_int(&replies[i], 0));
+    return 0;
+}
+
 int health_work(struct app *app, const struct overview *o, health_fn fn, void *ctx, struct err *err)
 {
     struct teller t = { fn, ctx };
@@ -171,5 +207,7 @@ int health_work(struct app *app, const struct overview *o, health_fn fn, void *c
     judge_bots(&t, o);
     for (size_t i = 0; i < o->queue_count; i++)
         judge_queue(&t, &o->queue[i]);
+    if (judge_sources(&t, app, err) < 0)
+        return -1;
     return closure_each(app, tell_closed, &t, err);
 }

@@ -14,6 +14,7 @@ enum health_check {
     HEALTH_WORKERS, /* number[0]: alive. Failed: none */
     HEALTH_BOT,         /* subject: the address of a bot that fails, or what else breakers of workers name, so that jobs wait for it. A warning */
     HEALTH_QUEUE,       /* subject: queue; number: waiting, delayed, active, oldest in s. Warning: that one waits long */
+    HEALTH_SOURCE,      /* subject: source of external data; number[0]: seconds for which it wishes to be left alone (429, 503); 0: none */
     HEALTH_FAILED_JOBS, /* subject: queue; number[0]. A warning, when there are any; so are the two below */
     HEALTH_PAUSED,      /* subject: queue; words: why, may be "" */
     HEALTH_CLOSED,      /* subject: service; words: its message */
@@ -30,7 +31,7 @@ typedef void (*health_fn)(void *ctx, const struct health_finding *finding);
 
 /* The servers: 0, or -1: the main one does not answer. Two round trips; two more for each of the others that is one of its own. */
 int health_redis(struct app *app, health_fn fn, void *ctx, struct err *err);
-/* Workers, queues, services. 0 or -1. One round trip. */
+/* Workers, queues, sources, services. 0 or -1. Two round trips at most. */
 int health_work(struct app *app, const struct overview *o, health_fn fn, void *ctx, struct err *err);
 
 #endif

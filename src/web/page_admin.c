@@ -46,6 +46,7 @@ static const struct {
     [HEALTH_WORKERS] = { "admin.check.workers", "admin.check.workers_ok", "admin.check.workers_bad", FIGURES_PLAIN },
     [HEALTH_BOT] = { "admin.check.bot", "admin.check.bot_bad", "admin.check.bot_bad", FIGURES_PLAIN },
     [HEALTH_QUEUE] = { "admin.check.queue", "admin.check.queue_bad", "admin.check.queue_bad", FIGURES_QUEUE },
+    [HEALTH_SOURCE] = { "admin.check.source", "admin.check.source_ok", "admin.check.source_bad", FIGURES_PLAIN },
     [HEALTH_FAILED_JOBS] = { "admin.check.failed", "admin.check.failed_bad", "admin.check.failed_bad", FIGURES_PLAIN },
     [HEALTH_PAUSED] = { "admin.check.paused", "admin.check.paused_bad", "admin.check.paused_bad", FIGURES_PLAIN },
     [HEALTH_CLOSED] = { "admin.check.closed", "admin.check.closed_bad", "admin.check.closed_bad", FIGURES_PLAIN },

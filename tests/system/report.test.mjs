@@ -36,6 +36,16 @@ describe('/api/internal/health', () => {
     assert.match(checks.find(({ check }) => check === 'paused').detail, /task is paused \(moving house\); peygir queue resume task/);
   });
 
+  test('tells that a source wishes to be left alone', async () => {
+    const crypto = async () => (await monitor().json('/api/internal/health')).checks.find(({ check }) => check === 'source crypto');
+    assert.equal((await crypto()).status, 'ok');
+    await peygir.redis.set('peygir:source:crypto:rest', '1', 'PX', 60_000);
+    const told = await crypto();
+    await peygir.redis.del('peygir:source:crypto:rest');
+    assert.equal(told.status, 'warning');
+    assert.match(told.detail, /left alone for (59|60) s more/);
+  });
+
   test('is for the host site alone', async () => {
     for (const path of ['/api/internal/health', '/api/internal/stats']) {
       assert.equal((await monitor('bot').get(path)).status, 403);
