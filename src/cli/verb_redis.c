@@ -175,19 +175,8 @@ static void put(struct check *c, const char *name, struct key key, bool ours)
     c->place[c->places++] = (struct place){ name, key, ours, false };
 }
 
-static void name_places(struct check *c)
+static void name_requests(struct check *c, const struct house *h, struct span id)
 {
-    static const char *const parts[] = { "queue", "priority", "delayed", "active", "failed", "sequence", "limits" };
-    const struct house *h = &c->cli->house;
-    char id_text[32] = "check-";
-    uint8_t random[8];
-    rnd_bytes(random, sizeof random);
-    rnd_hex(random, sizeof random, id_text + strlen(id_text));
-    const struct span id = span_of(id_text);
-    struct key plain = { .len = 0 };
-    memcpy(plain.s, id.s, id.len + 1);
-    plain.len = id.len;
-    put(c, "id", plain, false);
     put(c, "document", key_document(id), true);
     put(c, "guard", key_guard(id), true);
     put(c, "events", key_events(id), true);
@@ -198,10 +187,15 @@ static void name_places(struct check *c)
     put(c, "watch", key_watch(h), false);
     put(c, "notifications_task", key_notifications_task(h, id), false);
     put(c, "orders", key_worker_orders(h, id), false);
-    put(c, "task_queue", key_queue(h, SPAN(JOB_QUEUE_DEFAULT), "queue"), false);
-    put(c, "task_job", key_job(h, SPAN(JOB_QUEUE_DEFAULT), id), true);
+}
+
+static void name_work(struct check *c, const struct house *h, struct span id)
+{
+    static const char *const parts[] = { "queue", "priority", "delayed", "active", "failed", "sequence", "limits" };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         put(c, parts[i], key_queue(h, id, parts[i]), true);
+    put(c, "task_queue", key_queue(h, SPAN(JOB_QUEUE_DEFAULT), "queue"), false);
+    put(c, "task_job", key_job(h, SPAN(JOB_QUEUE_DEFAULT), id), true);
     put(c, "paused", key_queue(h, id, "paused"), false);
     put(c, "job", key_job(h, id, id), true);
     put(c, "daily", key_stats_daily(h, house_now_ms(h)), false);
@@ -212,6 +206,13 @@ static void name_places(struct check *c)
     put(c, "restart", key_restart(h), false);
     put(c, "schedule", key_schedule(h), false);
     put(c, "closed", key_closed(h), false);
+    put(c, "worker_seen", key_worker(h, id), false);
+    put(c, "job_seen", key_job(h, SPAN(JOB_QUEUE_DEFAULT), id), false);
+    put(c, "limits_seen", key_queue(h, id, "limits"), false);
+}
+
+static void name_people(struct check *c, const struct house *h, struct span id)
+{
     put(c, "tokens", key_tokens(h), false);
     put(c, "token", key_token(h, id), true);
     put(c, "token_seen", key_token(h, id), false);
@@ -219,9 +220,6 @@ static void name_places(struct check *c)
     put(c, "user_sessions", key_user_sessions(h, id), true);
     put(c, "session_users", key_session_users(h), false);
     put(c, "ticket", key_ticket(h, id), true);
-    put(c, "worker_seen", key_worker(h, id), false);
-    put(c, "job_seen", key_job(h, SPAN(JOB_QUEUE_DEFAULT), id), false);
-    put(c, "limits_seen", key_queue(h, id, "limits"), false);
     put(c, "users", key_users(h), false);
     put(c, "admin_session", key_admin_session(h, id), true);
     put(c, "limit", key_limit(h, SPAN("read"), id), true);
@@ -229,15 +227,37 @@ static void name_places(struct check *c)
     put(c, "inbox_order", key_inbox(h, "order", id), true);
     put(c, "inbox_unread", key_inbox(h, "unread", id), true);
     put(c, "reminder", key_reminder(h, id), true);
-    put(c, "source_rest", key_source(h, id, "rest"), true);
-    put(c, "source_rest_seen", key_source(h, id, "rest"), false);
     put(c, "presence", key_presence(h, id), true);
     put(c, "presence_seen", key_presence_seen(h), false);
+}
+
+static void name_data(struct check *c, const struct house *h, struct span id)
+{
+    put(c, "source_rest", key_source(h, id, "rest"), true);
+    put(c, "source_rest_seen", key_source(h, id, "rest"), false);
     put(c, "cache", key_cache(h, "", id), true);
     put(c, "cache_fresh", key_cache(h, "fresh:", id), true);
     put(c, "cache_tag", key_cache(h, "tag:", id), false);
     put(c, "cache_done", key_cache(h, "done:", id), true);
     put(c, "cache_stats", key_cache_stats(h), false);
+}
+
+static void name_places(struct check *c)
+{
+    const struct house *h = &c->cli->house;
+    char id_text[32] = "check-";
+    uint8_t random[8];
+    rnd_bytes(random, sizeof random);
+    rnd_hex(random, sizeof random, id_text + strlen(id_text));
+    const struct span id = span_of(id_text);
+    struct key plain = { .len = 0 };
+    memcpy(plain.s, id.s, id.len + 1);
+    plain.len = id.len;
+    put(c, "id", plain, false);
+    name_requests(c, h, id);
+    name_work(c, h, id);
+    name_people(c, h, id);
+    name_data(c, h, id);
 }
 
 static struct place *find_place(struct check *c, struct span name)

@@ -3,7 +3,7 @@
 # shellcheck source=tests/lib/lint.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lint.sh"
 
-DOCUMENTS=(README.md API.md src/README.md bots/README.md bots/demo/README.md bots/node/README.md)
+DOCUMENTS=(README.md API.md DATA.md src/README.md bots/README.md bots/demo/README.md bots/node/README.md)
 
 # One word a line of what `peygir` of the build prints.
 peygir() { env -i "$BUILD/peygir" --config /dev/null "$@"; }
