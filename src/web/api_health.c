@@ -4,6 +4,7 @@
 #include "core/advice.h"
 #include "core/cache.h"
 #include "core/fleet.h"
+#include "core/health.h"
 #include "core/overview.h"
 #include "core/tally.h"
 #include "web/dispatch.h"
@@ -76,14 +77,21 @@ static bool is_loopback(struct span address)
 
 /* --- what Redis knows, as figures --- */
 
-/* Names of queues and prefixes are letters, digits and the like; what a label must not hold is left out. */
+/* What a label must not hold is left out. */
+static void add_label(struct str *out, const char *before, const char *name, struct span value)
+{
+    str_addf(out, "%s%s=\"", before, name);
+    for (size_t i = 0; i < value.len; i++)
+        if (value.s[i] >= ' ' && value.s[i] <= '~' && value.s[i] != '"' && value.s[i] != '\\')
+            str_addc(out, value.s[i]);
+    str_addc(out, '"');
+}
+
 static void print_labelled(struct str *out, const char *name, const char *label, struct span value, const char *more, int64_t figure)
 {
-    str_addf(out, "%s{%s=\"", name, label);
-    for (size_t i = 0; i < value.len; i++)
-        if (value.s[i] > ' ' && value.s[i] <= '~' && value.s[i] != '"' && value.s[i] != '\\')
-            str_addc(out, value.s[i]);
-    str_addf(out, "\"%s} %lld\n", more, (long long)figure);
+    str_adds(out, name);
+    add_label(out, "{", label, value);
+    str_addf(out, "%s} %lld\n", more, (long long)figure);
 }
 
 static void print_queues(struct str *out, const struct overview *o)
@@ -135,11 +143,41 @@ static int64_t count_bots_away(const struct overview *o)
     return bots;
 }
 
+struct printed {
+    struct str *out;
+    int64_t memory[2]; /* bytes used, limit */
+};
+
+static void print_finding(void *ctx, const struct health_finding *f)
+{
+    struct printed *p = ctx;
+
+    str_adds(p->out, "peygir_health");
+    add_label(p->out, "{", "check", span_of(f->name));
+    add_label(p->out, ",", "about", f->subject); /* several bots may fail, and jobs of several queues */
+    str_addf(p->out, "} %d\n", (int)f->grade);
+    if (f->check == HEALTH_ADVICE + ADVICE_MEMORY)
+        memcpy(p->memory, f->number, sizeof p->memory);
+}
+
+/* What peygir health says, as numbers. */
+static void print_health(struct app *app, const struct overview *o, struct str *out)
+{
+    struct printed p = { .out = out };
+
+    metrics_head(out, "peygir_health", "gauge", "The checks of peygir health: 0 ok, 1 warning, 2 failed.");
+    if (health_redis(app, print_finding, &p, NULL) < 0 || health_work(app, o, print_finding, &p, NULL) < 0)
+        return;
+    metrics_figure(out, "peygir_redis_memory_bytes", "gauge", "Memory that the main Redis uses.", p.memory[0]);
+    metrics_figure(out, "peygir_redis_memory_limit_bytes", "gauge", "How much it may use; 0: no limit.", p.memory[1]);
+}
+
 static void print_work(struct app *app, struct str *out)
 {
     struct overview o;
 
     if (overview_take(app, NULL, 0, &o, NULL) == 0) {
+        print_health(app, &o, out);
         print_queues(out, &o);
         print_jobs(out, &o.stats);
         metrics_figure(out, "peygir_workers", "gauge", "Workers that are alive.", (int64_t)o.worker_count);

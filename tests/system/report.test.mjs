@@ -40,10 +40,13 @@ describe('/api/internal/health', () => {
     const crypto = async () => (await monitor().json('/api/internal/health')).checks.find(({ check }) => check === 'source crypto');
     assert.equal((await crypto()).status, 'ok');
     await peygir.redis.set('peygir:source:crypto:rest', '1', 'PX', 60_000);
-    const told = await crypto();
+    const told = await crypto(), figures = await metrics();
     await peygir.redis.del('peygir:source:crypto:rest');
     assert.equal(told.status, 'warning');
     assert.match(told.detail, /left alone for (59|60) s more/);
+    assert.match(figures, /^peygir_health\{check="source crypto",about="crypto"\} 1$/m);
+    assert.match(figures, /^peygir_health\{check="workers",about=""\} 0$/m);
+    assert.match(figures, /^peygir_redis_memory_bytes [1-9]\d+$/m);
   });
 
   test('is for the host site alone', async () => {
