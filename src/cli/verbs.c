@@ -70,7 +70,7 @@ static const struct flag close_flags[] = {
 static const struct flag token_flags[] = {
     TEXT("callback", "URL[,URL]", "With api: where its holder may be called when a request needs a code or has ended; a URL that ends with / stands for all that begin with it."),
     TEXT("service", "SLUG[,SLUG]", "With bot: for requests of these services alone; of all when not given."),
-    WORD("role", "bot api site", true, "bot: reports about requests, waits for codes, pushes jobs; api: makes requests; site: signs users in, asks who is here, pushes jobs."), END };
+    WORD("role", "bot api site", true, "bot: reports about requests, waits for codes, pushes jobs that tell nobody anything; api: makes requests; site: signs users in, asks who is here, pushes jobs."), END };
 static const struct flag session_list_flags[] = { TEXT("user", "USER", "Only sessions of this user."), LIMIT, END };
 static const struct flag session_flags[] = {
     { .name = "user", .kind = FLAG_TEXT, .value = "USER", .needed = true, .help = "The user's id at the host site." },

@@ -221,6 +221,16 @@ static void add_members(struct str *out, char *const by[], const char *payload)
     json_object_put(root);
 }
 
+bool job_type_tells(const struct job_type *type)
+{
+    static const char *const handlers[] = { "mail", "notify", "webhook" };
+
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+        if (strcmp(type->handler, handlers[i]) == 0)
+            return true;
+    return false;
+}
+
 void job_type_set_unique(const struct job_type *type, struct job_new *job, char key[JOB_UNIQUE_SIZE])
 {
     char digest[DIGEST_HEX_SIZE];

@@ -84,6 +84,8 @@ char **job_types_queues(const struct job_types *types, size_t *count);
 #define JOB_UNIQUE_SIZE (64 + 1 + 32 + 1)
 /* Where the type says when a job is the same as another, and *job has no unique key of its own, it gets one, which lies in key[]. */
 void job_type_set_unique(const struct job_type *type, struct job_new *job, char key[JOB_UNIQUE_SIZE]);
+/* Does its handler tell people or clients something? Such jobs are the house's: bots neither push nor see them. */
+bool job_type_tells(const struct job_type *type);
 /* Check one file alone. 0 or -1. */
 int job_type_check(const char *file, struct err *err);
 

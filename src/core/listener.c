@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "core/job_type.h"
 
+enum { CODE_PRIORITY = 9 }; /* codes live for minutes: what tells of one goes past whatever waits */
+
 const char *const listener_types[LISTENER_KINDS] = { [LISTENER_WEBHOOK] = "webhook", [LISTENER_MAIL] = "mail" };
 
 void listener_add(struct str *lines, enum listener_kind kind, struct span json)
@@ -102,7 +104,8 @@ static void queue_job(struct app *app, const struct listener_news *n, const stru
     int64_t number = request_is_final(status) ? n->run : n->code;
     str_addf(&id, "%s.%s.%s%lld", n->hash, line->type->name, request_status_name(status), (long long)number);
     add_payload(&payload, n, line, status, at_ms);
-    job_push_queue(app, &(struct job_new){ .queue = line->type->queue, .id = id.s, .type = line->type->name, .payload = payload.s });
+    job_push_queue(app, &(struct job_new){ .queue = line->type->queue, .id = id.s, .type = line->type->name, .payload = payload.s,
+                                           .priority = status == REQUEST_OTP_REQUIRED ? 1 + CODE_PRIORITY : 0 });
     str_free(&id);
     str_free(&payload);
 }

@@ -114,8 +114,13 @@ static int write_news(const struct house *house, struct span payload, const stru
     if (!raw_string(raw_get(listener, "locale"), &out->locale))
         return err_set(err, ERR_INVALID, "The payload's listener has no locale.");
     locale = locales_find(house->locales, (struct span){ out->locale.s, out->locale.len });
+    if (!locale) { /* taken away since */
+        locale = locales_default(house->locales);
+        str_reset(&out->locale);
+        str_adds(&out->locale, locale_code(locale));
+    }
     out->template = e->status == REQUEST_OTP_REQUIRED ? "code-needed" : "result-ready";
-    add_data(&out->data, service, locale ? locale : locales_default(house->locales), site, e);
+    add_data(&out->data, service, locale, site, e);
     return read_to(house, listener, e, &out->to, err) < 0 ? -1 : 1;
 }
 

@@ -86,6 +86,8 @@ static int read_parts(CURLU *parts, struct smtp_server *out, struct err *err)
         rc = read_query(query, host, &out->starttls, err);
     out->starttls = out->starttls && !implicit;
     out->user = part_of(parts, CURLUPART_USER, CURLU_URLDECODE);
+    if (rc == 0 && out->user && !implicit && !out->starttls && !is_loopback(host))
+        rc = err_set(err, ERR_CONFIG, "names a user and starttls=no: the password would go over the network for all to read.");
     out->host = xasprintf("%s:%s", host, port);
     out->url = xasprintf("%s://%s", scheme, out->host);
     char *const texts[] = { scheme, host, port, path, password, query };

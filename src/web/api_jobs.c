@@ -115,6 +115,14 @@ enum problem api_jobs_create(struct exchange *x)
 
 /* --- looking --- */
 
+/* What is told to people is not for bots, in which others than the house may have a hand. */
+static bool is_hidden(const struct exchange *x, const struct job_view *view)
+{
+    const struct job_type *type = view->type ? job_types_find(x->seat->app.house->job_types, span_of(view->type)) : NULL;
+
+    return x->program.role == TOKEN_BOT && type && job_type_tells(type);
+}
+
 /* In the queue that ?queue= names, else in any that is known. */
 static enum problem find(struct exchange *x, struct job_view *view)
 {
@@ -137,6 +145,10 @@ static enum problem find(struct exchange *x, struct job_view *view)
     free(id);
     if (found < 0)
         return exchange_fail(x);
+    if (found && is_hidden(x, view)) {
+        job_view_clear(view);
+        found = 0;
+    }
     return found ? PROBLEM_NONE : exchange_say(x, PROBLEM_NOT_FOUND, "json.no_job");
 }
 

@@ -137,6 +137,14 @@ static enum problem store(struct exchange *x, struct span data, struct span list
     return x->err.kind == ERR_STATE ? exchange_say(x, PROBLEM_INVALID, "json.key_reused") : exchange_fail(x);
 }
 
+/* The mail would lead to a page that only whoever made the request may open, and a client has no browser. */
+static bool has_news_field(struct exchange *x)
+{
+    const struct service_field *f = service_news_field(x->service);
+
+    return f && form_lookup(&x->form, f->name).len > 0;
+}
+
 enum problem api_request_create(struct exchange *x)
 {
     struct str data = STR_INIT, listeners = STR_INIT;
@@ -151,6 +159,8 @@ enum problem api_request_create(struct exchange *x)
         return exchange_say(x, PROBLEM_BAD_REQUEST, "json.key_form");
     if (submit_check(x, &data, &wrong) == 0)
         answer_broken(x, wrong);
+    else if (x->bearer.s && has_news_field(x))
+        problem = exchange_say(x, PROBLEM_INVALID, "json.news_not_client");
     else if ((problem = read_callback(x, &listeners)) == PROBLEM_NONE)
         problem = store(x, (struct span){ data.s, data.len }, (struct span){ listeners.s, listeners.len });
     json_object_put(wrong);

@@ -56,6 +56,8 @@ static const char *read_type(void *ctx, struct json_object *value)
     r->push->type = job_types_find(r->x->seat->app.house->job_types, span_of(json_object_get_string(value)));
     if (!r->push->type)
         return unknown_type(r);
+    if (r->x->program.role == TOKEN_BOT && job_type_tells(r->push->type))
+        return "Jobs of this type tell people something: they are for tokens of the role site.";
     r->push->job.type = r->push->type->name;
     return NULL;
 }

@@ -195,6 +195,11 @@ static void add_part(const struct letters *l, struct str *out, const char *type,
     str_free(&body);
 }
 
+bool letters_have(const struct letters *l, const char *template)
+{
+    return is_name(template) && find_part(l, template, HTML) && find_part(l, template, TEXT);
+}
+
 int letters_write(const struct letters *l, const struct letter *letter, struct str *out, struct err *err)
 {
     struct span raw = letter->data.s ? letter->data : SPAN("{}");

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct letters; /* templates and words; belongs to one thread */
@@ -17,6 +18,9 @@ struct locales;
 /* Read the folder, which may be absent. 0, or -1 (ERR_CONFIG) with the file and what is wrong. Locales are borrowed. */
 int letters_load(const char *dir, const struct locales *locales, struct letters **out, struct err *err);
 void letters_free(struct letters *l);
+
+/* Is there a template of this name? */
+bool letters_have(const struct letters *l, const char *template);
 
 struct letter {
     const char *from, *to; /* addresses: rules_is_email */

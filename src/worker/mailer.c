@@ -4,6 +4,7 @@
 #include "core/job_type.h"
 #include "core/listener.h"
 #include "core/news.h"
+#include "core/notice.h"
 #include "core/options.h"
 
 #include <errno.h>
@@ -73,6 +74,18 @@ static int check_promise(const struct house *house, struct err *err)
     return 0;
 }
 
+/* Events name templates of mail, which only here are known. */
+static int check_notices(const struct mailer *m, struct err *err)
+{
+    for (size_t i = 0; i < notices_count(m->house->notices); i++) {
+        const struct notice *n = notices_at(m->house->notices, i);
+        if (n->mail && !letters_have(m->letters, n->mail))
+            return err_set(err, ERR_CONFIG, "%s/%s.json: mail: there is no template \"%s\" in the folder mail of PEYGIR_TEMPLATES_DIR.",
+                           options_dir(m->house->settings, OPT_PEYGIR_NOTIFICATIONS_DIR), n->event, n->mail);
+    }
+    return 0;
+}
+
 int mailer_open(const struct house *house, struct mailer **out, struct err *err)
 {
     struct mailer *m;
@@ -89,6 +102,8 @@ int mailer_open(const struct house *house, struct mailer **out, struct err *err)
     dir = xasprintf("%s/mail", options_dir(house->settings, OPT_PEYGIR_TEMPLATES_DIR));
     rc = letters_load(dir, house->locales, &m->letters, err);
     free(dir);
+    if (rc == 0)
+        rc = check_notices(m, err);
     if (rc == 0)
         rc = read_server(m, house->settings, err);
     if (rc == 0)

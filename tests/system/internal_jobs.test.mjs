@@ -97,6 +97,21 @@ describe('who may', () => {
     assertProblem(await new Program(tokens.api).get(`${JOBS}/any`), 403);
   });
 
+  test('what tells people something is the host site\'s alone: a bot neither pushes nor sees nor cancels it', async () => {
+    const bot = new Program(tokens.bot);
+    for (const type of ['mail', 'notification', 'webhook']) {
+      const refused = await bot.push({ type, payload: {} });
+      assertProblem(refused, 422);
+      assert.match(refused.json.errors[0].detail, /role site/);
+    }
+    const { id, queue } = await pushed({ type: 'mail', payload: { to: 'sara@example.org', template: 'reminder' }, delay: 3600 });
+    assert.equal(queue, 'mail');
+    assertProblem(await bot.get(`${JOBS}/${id}`), 404);
+    assertProblem(await bot.get(`${JOBS}/${id}?queue=mail`), 404);
+    assertProblem(await bot.cancel(id), 404);
+    assert.equal((await site.cancel(id)).status, 200);
+  });
+
   test('a revoked token is worth nothing at once', async () => {
     const program = new Program(await token('site', 'short-lived'));
     assert.equal((await program.push({ type: 'default', queue: ASIDE })).status, 201);

@@ -262,7 +262,12 @@ describe('the settings of mail', () => {
     const open = path.join(dir, 'open'), empty = path.join(dir, 'empty');
     fs.writeFileSync(open, 'x\n', { mode: 0o644 });
     fs.writeFileSync(empty, '\n', { mode: 0o600 });
+    const events = path.join(dir, 'events');
+    fs.mkdirSync(events);
+    fs.writeFileSync(path.join(events, 'odd.json'), JSON.stringify({ title: 'Odd', text: 'Odd', mail: 'my_mail' }));
     const wrong = [
+      [{ PEYGIR_NOTIFICATIONS_DIR: events }, /odd\.json: mail: there is no template "my_mail"/],
+      [{ MAIL_URL: 'smtp://u@h?starttls=no' }, /MAIL_URL: names a user and starttls=no/],
       [{ MAIL_URL: 'smtp://u:secret@h' }, /MAIL_URL: holds a password.*MAIL_PASSWORD_FILE/],
       [{ MAIL_URL: 'smtp://h?tls=yes' }, /MAIL_URL: has a query/],
       [{ MAIL_URL: 'smtp://h/path' }, /MAIL_URL: has more than user, host and port/],

@@ -169,6 +169,16 @@ describe('The field for an address', () => {
     }
   });
 
+  test('is for visitors: a program is told to name a callback_url instead', async () => {
+    const { token } = await peygir.cliJson('token', 'create', '--role', 'api', 'program');
+    const answer = await fetch(`${peygir.base}/api/local-requests`, {
+      method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'accept-language': 'en' },
+      body: JSON.stringify({ service: ERRAND, data: { ...GOOD, [FIELD.name]: address() } }),
+    });
+    assert.equal(answer.status, 422);
+    assert.match((await answer.json()).detail, /callback_url/);
+  });
+
   test('is a promise that a worker does not start without the means for', async () => {
     const none = path.join(peygir.dir, 'no-mail');
     fs.mkdirSync(none);

@@ -37,18 +37,39 @@ static void ask_for_code(struct span h, int64_t run)
         fail_msg("%s", err.text);
 }
 
-/* The ids of the kind's jobs that wait, newest first, each after HASH.TYPE. */
+static int64_t number(char *text)
+{
+    int64_t n = strtoll(text, NULL, 10);
+    free(text);
+    return n;
+}
+
+/* These jobs of the kind wait, each named after HASH.TYPE, and no others. */
 static void assert_told(struct span h, const char *const words[], size_t count)
 {
-    struct str want = STR_INIT;
-    char *ids = house_cli("LRANGE", "peygir:webhook:queue", "0", "-1", NULL);
-    for (size_t len = strlen(ids); len > 0 && ids[len - 1] == '\n'; len--)
-        ids[len - 1] = '\0';
-    for (size_t i = 0; i < count; i++)
-        str_addf(&want, "%s%s.webhook.%s", i ? "\n" : "", h.s, words[i]);
-    assert_string_equal(ids, want.s ? want.s : "");
-    str_free(&want);
-    free(ids);
+    int64_t list = number(house_cli("LLEN", "peygir:webhook:queue", NULL)), first = number(house_cli("ZCARD", "peygir:webhook:priority", NULL));
+    for (size_t i = 0; i < count; i++) {
+        char *key = xasprintf("peygir:webhook:data:%s.webhook.%s", h.s, words[i]);
+        if (number(house_cli("EXISTS", key, NULL)) != 1)
+            fail_msg("%s was not told", words[i]);
+        free(key);
+    }
+    assert_int_equal(list + first, count);
+}
+
+static void a_code_that_is_needed_is_told_before_whatever_waits(void **state)
+{
+    char hash[HASH_SIZE];
+    struct job jobs[2] = { { .queue = NULL } };
+    struct job_take take = { .queue = "webhook", .worker_id = "w", .jobs = jobs, .max = 2 };
+    (void)state;
+    assert_int_equal(job_push(house_app(), &(struct job_new){ .queue = "webhook", .id = "bulk", .type = "webhook" }, NULL, &err), JOB_PUSHED);
+    ask_for_code(listened(hash), 1);
+    assert_int_equal(job_take(house_app(), &take, &err), 2);
+    assert_non_null(strstr(jobs[0].id, ".otp_required0"));
+    assert_string_equal(jobs[1].id, "bulk");
+    job_clear(&jobs[0]);
+    job_clear(&jobs[1]);
 }
 
 static void a_listener_gets_a_job_of_its_kinds_type_in_that_types_queue(void **state)
@@ -212,6 +233,7 @@ int main(void)
         FRESH(whoever_looks_at_one_that_a_bot_ended_tells),
         FRESH(what_nobody_told_is_told_by_the_look_that_forgets_nothing),
         FRESH(a_full_redis_is_told_later),
+        FRESH(a_code_that_is_needed_is_told_before_whatever_waits),
         FRESH(what_others_write_into_the_guard_pushes_nothing_but_the_kinds),
         FRESH(a_code_that_a_reopened_request_needs_is_told_as_well),
         FRESH(a_request_nobody_listens_to_costs_nothing),
