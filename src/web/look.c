@@ -323,6 +323,8 @@ void look_cookie(struct exchange *x)
     struct span cookie;
     int rc;
 
+    if (demands(x, DEMAND_DATA))
+        x->cookie = visitor_cookie(x); /* to be counted by: whose it is does not matter */
     if (!demands(x, DEMAND_SESSION) || x->bearer.s)
         return;
     cookie = visitor_cookie(x);
@@ -364,7 +366,7 @@ bool look_end(struct look *l, enum problem *problem)
 {
     struct exchange *x = l->x;
 
-    if (l->found >= 0 && !x->refused && (l->foreign || wants_place(x, l) || (l->data && !x->has_entry)))
+    if (l->found >= 0 && !x->refused && (l->foreign || wants_place(x, l) || (demands(x, DEMAND_DATA) && x->call.method && !x->has_entry)))
         return false;
     keep_look(l);
     if (l->found < 0)

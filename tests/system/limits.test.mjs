@@ -82,6 +82,15 @@ describe('ASVS 11.1.4: whoever asks too often is refused politely', () => {
     assert.equal((await ask(`/services/${OCR}`, { who: newcomer() })).status, 200);
   });
 
+  test('of data of sources it has its own share as well', async () => {
+    const who = newcomer(), path = '/api/data/crypto/trending';
+    await who.get(`/services/${OCR}`);
+    const { count, answer } = await exhaust(() => ask(path, { who }));
+    about(count, 20);
+    assert.match(answer.headers['ratelimit-policy'], /^"read";q=20;w=10$/);
+    assert.notEqual((await ask(path, { who: newcomer() })).status, 429);
+  });
+
   test('it may ask again when the time is over', async () => {
     const who = newcomer();
     await who.get(`/services/${OCR}`);
