@@ -1,6 +1,9 @@
 /* leg_plain.c: jobs that are no service request: by their type, and about nothing but themselves */
 #include "base/log.h"
+#include "base/rnd.h"
 #include "worker/leg_part.h"
+
+enum { LATER_LEAST_MS = 2000 };
 
 #define DEFAULT_TYPE "default"
 #define DEFAULT_PATH "/api/jobs/default"
@@ -63,11 +66,18 @@ static void keep_result(struct leg *leg, struct span data)
         leg->result = xmemdupz(data.s, data.len);
 }
 
+/* Those that wait for the same thing do not come back together, nor again and again while somebody tries whether it is well. */
+static int64_t apart(int64_t wait_ms)
+{
+    int64_t least_ms = wait_ms > LATER_LEAST_MS ? wait_ms : LATER_LEAST_MS;
+    return least_ms + rnd_below((uint32_t)least_ms / 2);
+}
+
 void leg_judge_plain(struct leg *leg)
 {
     struct answer answer;
     if (leg->call_end == CALL_LATER) {
-        leg->delay_ms = leg->later_ms;
+        leg->delay_ms = apart(leg->later_ms);
         leg_ends(leg, JOB_GIVE_BACK, leg->detail);
     } else if (leg_read_answer(leg, &answer) < 0) {
         leg_again_or_failed(leg, true);

@@ -228,7 +228,7 @@ describe('A client that hangs', () => {
       const last = await request_of(one, hung.base);
       const job = await waitFor(async () => {
         const data = await peygir.redis.hgetall(`peygir:webhook:data:${last}.webhook.completed1`);
-        return data.run === '1' && data.status === 'pending' && data;
+        return Number(data.run) >= 1 && data.status === 'pending' && data;
       }, { what: 'its job to wait' });
       assert.equal(job.attempts ?? '0', '0');
     } finally {
