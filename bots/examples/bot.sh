@@ -64,7 +64,7 @@ read_head() {
 # an argument of a program, where others on the machine could read it.
 read_call() {
     read_head
-    if [[ ! $LENGTH =~ ^[0-9]{1,7}$ ]] || ((LENGTH > BODY_MAX)); then
+    if [[ ! $LENGTH =~ ^[0-9]{1,7}$ ]] || ((10#$LENGTH > BODY_MAX)); then
         STATUS='413 Content Too Large' error TOO_LARGE
     fi
     DATA=$(head -c "$LENGTH" | tr -d '\0' | jq -ces '

@@ -251,7 +251,22 @@ static void clip_text(const struct request *rq, struct change *c, enum document_
     str_free(&text);
 }
 
-/* Words and a code that people can be shown; whatever else the error holds stays as it is. */
+/* An object of those members that are there, each mended where it must be. */
+static void add_known(struct str *out, const struct raw_member mended[], const struct span value[], size_t count)
+{
+    str_addc(out, '{');
+    for (size_t i = 0; i < count; i++) {
+        struct span kept = mended[i].value.s ? mended[i].value : value[i];
+        if (!kept.s)
+            continue;
+        str_addf(out, "%s\"%s\":", out->len > 1 ? "," : "", mended[i].key);
+        str_add_span(out, kept);
+    }
+    str_addc(out, '}');
+}
+
+/* Words and a code that people can be shown. Whatever else the error holds stays as it is, unless that is more than is recorded: each
+ * revision puts it into the history. */
 static void mend_error(const struct request *rq, struct change *c, enum document_field field)
 {
     enum { CODE, MESSAGE, RETRYABLE, MEMBERS };
@@ -271,7 +286,12 @@ static void mend_error(const struct request *rq, struct change *c, enum document
     }
     if (value[RETRYABLE].s && !span_is(value[RETRYABLE], "true") && !span_is(value[RETRYABLE], "false"))
         mended[RETRYABLE].value = SPAN("false");
-    if ((mended[CODE].value.s || mended[MESSAGE].value.s || mended[RETRYABLE].value.s) && raw_set(&whole, error, mended, MEMBERS) == 0)
+    bool ill = mended[CODE].value.s || mended[MESSAGE].value.s || mended[RETRYABLE].value.s;
+    if (error.len > CHANGE_WRITTEN_MAX)
+        add_known(&whole, mended, value, MEMBERS);
+    else if (ill)
+        raw_set(&whole, error, mended, MEMBERS);
+    if (whole.len > 0)
         change_json(c, field, (struct span){ whole.s, whole.len });
     str_free(&text);
     str_free(&message);

@@ -45,6 +45,7 @@ export const WILD = [
   ['an error that is a text', failed('x'), { status: 'failed', error_data: null }],
   ['an error of wrong kinds', failed({ code: {}, message: [EVIL], retryable: 'yes', more: [1] }), { status: 'failed', error_data: { code: 'bot_error', message: 'errors.failed', retryable: false, more: [1] } }],
   ['an error of two megabytes', failed({ code: 'c'.repeat(65), message: LONG }), { status: 'failed', error_data: { code: 'bot_error', message: CLIPPED } }],
+  ['an error with much beside its words', failed({ code: 'c', message: 'm', big: 'x'.repeat(20_000), retryable: true }), { status: 'failed', error_data: { code: 'c', message: 'm', retryable: true } }],
   ['an error with HTML', failed({ code: EVIL, message: EVIL, retryable: true }), { status: 'failed', error_data: { code: EVIL, message: EVIL, retryable: true } }],
   ['times of wrong kinds', fields({ started_at: 5, updated_at: EVIL, expires_at: [], completed_at: {} }), { status: 'processing' }],
   ['a service that is a list', fields({ service_slug: [EVIL] }), { status: 'processing' }],

@@ -18,13 +18,17 @@ function clipped(raw) {
   return text === null ? undefined : quote(clip(text, WRITTEN_MAX));
 }
 
-// Words and a code that people can be shown; whatever else the error holds stays as it is.
+// Words and a code that people can be shown. Whatever else the error holds stays as it is, unless that is more than is recorded.
 function mendedError(raw) {
-  const { code, message, retryable } = pick(raw, ['code', 'message', 'retryable']) ?? {}, mended = new Map();
+  const known = pick(raw, ['code', 'message', 'retryable']) ?? {}, { code, message, retryable } = known, mended = new Map();
   if (code && (code[0] !== '"' || code.length > CODE_MAX + 2)) mended.set('code', '"bot_error"');
   if (message && message[0] !== '"') mended.set('message', '"errors.failed"');
   else if (message?.length > WRITTEN_MAX) mended.set('message', clipped(message));
   if (retryable && retryable !== 'true' && retryable !== 'false') mended.set('retryable', 'false');
+  if (raw.length > WRITTEN_MAX) {
+    const kept = Object.entries(known).filter(([, value]) => value !== undefined).map(([name, value]) => `"${name}":${mended.get(name) ?? value}`);
+    return `{${kept.join(',')}}`;
+  }
   return mended.size > 0 ? set(raw, mended) : undefined;
 }
 
