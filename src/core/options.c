@@ -47,6 +47,13 @@ static int check_http_url(const char *value, struct err *err)
     return check_schemes(value, schemes);
 }
 
+/* One that is shown to people: keys have a file of their own. */
+static int check_source_url(const char *value, struct err *err)
+{
+    const char *host = strstr(value, "://");
+    return host && memchr(host, '@', strcspn(host, "?#")) ? -1 : check_http_url(value, err);
+}
+
 static int check_mail_url(const char *value, struct err *err)
 {
     static const char *const schemes[] = { "smtp", "smtps", NULL };
@@ -274,11 +281,11 @@ const struct setting options_table[OPT_COUNT] = {
         .help = "Time after which an administrator signs in again in any case."),
 
     ROW(CRYPTO_API_URL, .type = SETTING_URL, .fallback = "https://api.coingecko.com/api/v3", .programs = ALMOST_ALL,
-        .check = check_http_url, .accepts = HTTP_SCHEMES, .help = "Base address of the source crypto."),
+        .check = check_source_url, .accepts = HTTP_SCHEMES ", without a user", .help = "Base address of the source crypto."),
     ROW(CRYPTO_API_KEY_FILE, .type = SETTING_PATH, .programs = PROGRAM_WORKER | PROGRAM_CLI,
         .help = "File that holds the API key of the source crypto, where one is needed."),
     ROW(STOCK_API_URL, .type = SETTING_URL, .fallback = "https://finnhub.io/api/v1", .programs = ALMOST_ALL,
-        .check = check_http_url, .accepts = HTTP_SCHEMES, .help = "Base address of the source stock."),
+        .check = check_source_url, .accepts = HTTP_SCHEMES ", without a user", .help = "Base address of the source stock."),
     ROW(STOCK_API_KEY_FILE, .type = SETTING_PATH, .programs = PROGRAM_WORKER | PROGRAM_CLI,
         .help = "File that holds the API key of the source stock, where one is needed."),
     ROW(RESPONSE_REMINDER_HOURS, .type = SETTING_TEXT, .fallback = "8,24,48,168", .programs = PROGRAM_WEB,
