@@ -52,5 +52,7 @@ const struct notice *notice_of_job(const struct house *house, const struct job *
 /* Keep and publish what the job tells, and push its mail. Doing it again tells nothing twice. 1; 0: the message was answered, nothing was
  * told; -1 (ERR_INVALID: the payload is wrong, and doing it again would not help). */
 int notice_tell(struct app *app, const struct notice *notice, const struct job *job, struct json_object *payload, struct err *err);
+/* The mail that this job pushed is not sent any more, unless it was. 0, also where there is none; -1. One round trip. */
+int notice_withdraw_mail(struct app *app, const char *job_id, struct err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/inbox.h"
 #include "core/job_type.h"
 #include "core/notify.h"
+#include "core/reminder.h"
 
 /* What of a payload is no data. */
 static const char *const reserved[] = { "event", "user_id", "email", "locale", "unless_answered", "data" };
@@ -139,22 +140,60 @@ static void add_mail(struct str *out, const struct notice *notice, const struct 
     free(about);
 }
 
-/* Where the administrator took mails away there are none. 0 or -1. */
+static char *mail_id(const char *job_id)
+{
+    return xasprintf("%s.mail", job_id);
+}
+
+/* NULL: the administrator took mails away. */
+static const struct job_type *mail_type(const struct house *house)
+{
+    return house->job_types ? job_types_find(house->job_types, SPAN(NOTICE_MAIL_TYPE)) : NULL;
+}
+
+static bool is_mailed(const struct house *house, const struct notice *notice, struct json_object *payload)
+{
+    return notice->mail && text_of(payload, "email").s && mail_type(house);
+}
+
 static int push_mail(struct app *app, const struct notice *notice, const struct job *job, struct json_object *payload, struct json_object *data, struct err *err)
 {
-    const struct house *house = app->house;
-    const struct job_type *type = house->job_types ? job_types_find(house->job_types, SPAN(NOTICE_MAIL_TYPE)) : NULL;
-    struct span to = text_of(payload, "email");
-
-    if (!notice->mail || !to.s || !type)
-        return 0;
-    char *id = xasprintf("%s.mail", job->id);
+    const struct job_type *type = mail_type(app->house);
+    char *id = mail_id(job->id);
     struct str mail = STR_INIT;
-    add_mail(&mail, notice, locale_of_mail(house, payload), to, data);
+
+    add_mail(&mail, notice, locale_of_mail(app->house, payload), text_of(payload, "email"), data);
     int rc = job_push(app, &(struct job_new){ .queue = type->queue, .id = id, .type = type->name, .payload = mail.s, .parent = job->id }, NULL, err);
     str_free(&mail);
     free(id);
     return rc < 0 ? -1 : 0;
+}
+
+int notice_withdraw_mail(struct app *app, const char *job_id, struct err *err)
+{
+    const struct job_type *type = mail_type(app->house);
+    char *id = mail_id(job_id);
+    struct err why = ERR_INIT;
+    int rc = type ? job_cancel(app, type->queue, id, &why) : 0;
+
+    free(id);
+    return rc >= 0 || why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, "%s", why.text);
+}
+
+/* `rc` is what keeping it came to. An answer ends the mails that it finds; one that was pushed after it had looked is withdrawn here, and by the
+ * job's next try where this one broke off. 0 or -1. */
+static int mail(struct app *app, int rc, const struct notice *notice, const struct job *job, struct json_object *payload, struct json_object *data, struct err *err)
+{
+    struct span message = text_of(payload, "unless_answered");
+    int waits = rc != INBOX_ANSWERED;
+
+    if (!is_mailed(app->house, notice, payload))
+        return 0;
+    if (waits && push_mail(app, notice, job, payload, data, err) < 0)
+        return -1;
+    if (waits && message.s)
+        waits = reminder_waits(app, message, err);
+    return waits == 0 ? notice_withdraw_mail(app, job->id, err) : waits < 0 ? -1 : 0;
 }
 
 /* --- telling --- */
@@ -185,9 +224,9 @@ int notice_tell(struct app *app, const struct notice *notice, const struct job *
 
     if (read_user(notice, payload, &user, err) == 0 && (data = data_of(notice, payload, &json, err)))
         rc = keep(app, notice, job, user, text_of(payload, "unless_answered"), data, &json, err);
-    if (rc == INBOX_KEPT || rc == INBOX_EXISTS)
-        rc = push_mail(app, notice, job, payload, data, err) < 0 ? -1 : 1;
+    if (rc != -1)
+        rc = mail(app, rc, notice, job, payload, data, err) < 0 ? -1 : rc != INBOX_ANSWERED;
     json_object_put(data);
     str_free(&json);
-    return rc == INBOX_ANSWERED ? 0 : rc;
+    return rc;
 }

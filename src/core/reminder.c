@@ -3,6 +3,7 @@
 
 #include "base/raw.h"
 #include "core/job_type.h"
+#include "core/notice.h"
 #include "core/options.h"
 #include "scripts.h"
 
@@ -11,6 +12,7 @@
 #define LAST_H 1 /* between the last reminder and the recommendation */
 #define LAST_NAME "alternatives"
 #define NAME_SIZE 16
+#define WAITING "waiting"
 
 bool reminder_message_ok(struct span id)
 {
@@ -195,7 +197,7 @@ int reminder_make(struct app *app, const struct reminder_new *n, struct reminder
     if (!last)
         return -1;
     read_hours(list, &s);
-    char *value = xasprintf("waiting %lld %s", (long long)house_now_ms(house), list ? list : "");
+    char *value = xasprintf(WAITING " %lld %s", (long long)house_now_ms(house), list ? list : "");
     const struct span args[] = { span_of(value), span_number(ttl, (s.last + LAST_H + WEEK_H) * HOUR_MS) };
     int code = ask(app, &script_reminder_open, n->message_id, args, ARRAY_LEN(args), &s, err);
     free(value);
@@ -208,14 +210,33 @@ int reminder_make(struct app *app, const struct reminder_new *n, struct reminder
 /* --- answered --- */
 
 /* 1: it waited; 0: not any more; -1. */
-static int cancel(struct app *app, const char *type_name, struct span message_id, const char *name, struct err *err)
+static int cancel(struct app *app, const char *type_name, const char *id, struct err *err)
 {
     const struct job_type *type = find_type(app->house, type_name, err);
-    char *id = job_id(message_id, name);
     int rc = type ? job_cancel(app, type->queue, id, err) : 0;
 
-    free(id);
     return rc < 0 && err->kind == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* The job first: whatever it still pushes afterwards it withdraws itself. Only vendors are mailed. */
+static int cancel_reminder(struct app *app, struct span message_id, const char *hours, struct err *err)
+{
+    char *id = job_id(message_id, hours);
+    int rc = cancel(app, REMINDER_TYPE, id, err);
+
+    if (rc >= 0 && notice_withdraw_mail(app, id, err) < 0)
+        rc = -1;
+    free(id);
+    return rc;
+}
+
+static int cancel_last(struct app *app, struct span message_id, struct err *err)
+{
+    char *id = job_id(message_id, LAST_NAME);
+    int rc = cancel(app, REMINDER_LAST_TYPE, id, err);
+
+    free(id);
+    return rc;
 }
 
 int reminder_answer(struct app *app, struct span message_id, int *cancelled, struct err *err)
@@ -231,10 +252,23 @@ int reminder_answer(struct app *app, struct span message_id, int *cancelled, str
         bool is_last = i == s.hours.count;
         if (!is_last)
             name_of(&s, i, hours);
-        int rc = cancel(app, is_last ? REMINDER_LAST_TYPE : REMINDER_TYPE, message_id, is_last ? LAST_NAME : hours, err);
+        int rc = is_last ? cancel_last(app, message_id, err) : cancel_reminder(app, message_id, hours, err);
         if (rc < 0)
             return -1;
         *cancelled += rc;
     }
     return 1;
+}
+
+int reminder_waits(struct app *app, struct span message_id, struct err *err)
+{
+    const struct key key = key_reminder(app->house, message_id);
+    const struct reply *reply;
+
+    redis_use_db(app->redis, app->main_db);
+    reply = redis_do(app->redis, err, "GET %b", key.s, key.len);
+    if (!reply)
+        return -1;
+    struct span state = reply_text(reply);
+    return state.len >= sizeof WAITING - 1 && memcmp(state.s, WAITING, sizeof WAITING - 1) == 0;
 }

@@ -35,8 +35,10 @@ enum { REMINDER_ANSWERED = -2, REMINDER_EXISTS = 0, REMINDER_MADE = 1 };
  * pushed, as when the first asking broke off. REMINDER_ANSWERED: it was answered, and nothing is done. -1 (ERR_CONFIG: the administrator took the
  * job type away; ERR_FULL, ERR_AWAY...). Two round trips. */
 int reminder_make(struct app *app, const struct reminder_new *n, struct reminder_hours *hours, struct err *err);
-/* It was answered: no more reminders. *cancelled jobs waited and are ended. 1; 0: nobody asked to be reminded of it; -1. A round trip, and one for
- * each job. */
+/* It was answered: no more reminders. *cancelled jobs waited and are ended, and so are mails that wait, which are not counted. 1; 0: nobody asked to be
+ * reminded of it; -1. A round trip, and two for each reminder. */
 int reminder_answer(struct app *app, struct span message_id, int *cancelled, struct err *err);
+/* 1: it waits for its answer; 0: not any more, or nobody asked; -1. One round trip. */
+int reminder_waits(struct app *app, struct span message_id, struct err *err);
 
 #endif

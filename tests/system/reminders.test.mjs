@@ -116,6 +116,23 @@ describe('A vendor who has answered', () => {
     assert.deepEqual(await inboxOf('n1-c'), []);
   });
 
+  test('gets no mail that was put off until then', async () => {
+    await remind('n4', { email: 'greylist@example.org', locale: 'en' });
+    await due('n4', '8');
+    const mail = `${jobOf('n4', '8')}.mail`;
+    const waits = () => peygir.redis.zscore('peygir:mail:delayed', mail);
+    await waitFor(waits, { what: 'the mail to be put off' });
+    assert.deepEqual((await answered('n4')).json, { cancelled: 2 }, 'mails are not counted');
+    assert.equal(await waits(), null);
+    assert.equal(await peygir.redis.hget(`peygir:mail:data:${mail}`, 'status'), 'cancelled');
+    // A mail after it comes after it.
+    await remind('n5', { email: 'later@example.org', locale: 'en' });
+    await due('n5', '8');
+    await waitFor(() => mails.mails.some(({ name }) => name === 'later'), { what: 'another mail' });
+    assert.equal(mails.tries.greylist, 1);
+    assert.equal(mails.mails.some(({ name }) => name === 'greylist'), false);
+  });
+
   test('is not reminded by a job that had been taken already', async () => {
     await remind('n2');
     assert.equal((await peygir.cli('queue', 'pause', 'notification')).code, 0);

@@ -13,6 +13,7 @@
 #define HOUR_MS INT64_C(3600000)
 #define STATE "peygir:notifications:reminder:m1"
 #define DELAYED "peygir:notification:delayed"
+#define MAIL(id) "peygir:mail:data:" id ".mail"
 #define JOB(name) "peygir:notification:data:reminder:m1:" name
 
 static struct app app;
@@ -95,7 +96,7 @@ static long long due_in_hours(const char *name)
 /* As its job does it. 1 told, 0 answered. */
 static int tell_by(struct app *a, const char *id)
 {
-    static const char payload[] = "{\"vendor_id\":\"v\",\"hours\":8,\"unless_answered\":\"m1\"}";
+    static const char payload[] = "{\"vendor_id\":\"v\",\"hours\":8,\"unless_answered\":\"m1\",\"email\":\"v@example.org\"}";
     struct job job = { .id = (char *)id, .type = (char *)REMINDER_TYPE };
     struct json_object *json;
     struct err why = ERR_INIT;
@@ -219,7 +220,34 @@ static void a_reminder_that_was_taken_before_the_answer_and_runs_after_it_is_not
     answer(&cancelled);
     assert_int_equal(tell_by(&app, "after"), 0);
     assert_int_equal(told(), 1);
-    assert_int_equal(REDIS_NUMBER("EXISTS", "peygir:mail:data:after.mail"), 0);
+    assert_int_equal(REDIS_NUMBER("EXISTS", MAIL("after")), 0);
+}
+
+static void the_mail_of_a_reminder_ends_with_the_answer_and_is_not_counted(void **state)
+{
+    int cancelled;
+
+    (void)state;
+    make();
+    assert_int_equal(tell_by(&app, "reminder:m1:8"), 1);
+    assert_redis("pending", "HGET", MAIL("reminder:m1:8"), "status");
+    answer(&cancelled);
+    assert_int_equal(cancelled, 5);
+    assert_redis("cancelled", "HGET", MAIL("reminder:m1:8"), "status");
+    assert_int_equal(REDIS_NUMBER("EXISTS", MAIL("reminder:m1:24")), 0);
+}
+
+static void a_mail_that_was_pushed_past_the_answer_is_withdrawn_by_the_next_try(void **state)
+{
+    int cancelled;
+
+    (void)state;
+    make();
+    assert_int_equal(tell_by(&app, "cut_off"), 1); /* of an id that the answer does not look for */
+    answer(&cancelled);
+    assert_redis("pending", "HGET", MAIL("cut_off"), "status");
+    assert_int_equal(tell_by(&app, "cut_off"), 0);
+    assert_redis("cancelled", "HGET", MAIL("cut_off"), "status");
 }
 
 struct racer {
@@ -231,7 +259,7 @@ static void *tell_it(void *arg)
 {
     struct racer *r = arg;
 
-    r->rc = tell_by(&r->app, "raced");
+    r->rc = tell_by(&r->app, "reminder:m1:8");
     return NULL;
 }
 
@@ -282,6 +310,8 @@ static void a_reminder_and_an_answer_at_once_agree_on_which_came_first(void **st
         assert_int_equal(answer_rc, 1);
         assert_true(told_rc == 0 || told_rc == 1);
         assert_int_equal(told(), told_rc);
+        if (REDIS_NUMBER("EXISTS", MAIL("reminder:m1:8")))
+            assert_redis("cancelled", "HGET", MAIL("reminder:m1:8"), "status");
         assert_int_equal(tell_by(&app, "late"), 0);
     }
 }
@@ -356,6 +386,8 @@ int main(void)
         TEST(an_answer_ends_what_waits),
         TEST(of_what_nobody_asked_for_there_is_no_answer),
         TEST(a_reminder_that_was_taken_before_the_answer_and_runs_after_it_is_not_told),
+        TEST(the_mail_of_a_reminder_ends_with_the_answer_and_is_not_counted),
+        TEST(a_mail_that_was_pushed_past_the_answer_is_withdrawn_by_the_next_try),
         TEST(a_reminder_and_an_answer_at_once_agree_on_which_came_first),
         TEST(making_and_answering_at_once_never_reminds_of_what_was_answered),
         TEST(without_its_job_types_nobody_is_reminded_and_the_error_names_the_file),
