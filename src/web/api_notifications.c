@@ -1,6 +1,7 @@
 /* api_notifications.c: the host site notifies its users: /api/internal/notifications. Its sentences are for operators, in English. */
 #include "web/api.h"
 
+#include "base/digest.h"
 #include "core/job_type.h"
 #include "core/notice.h"
 #include "web/dispatch.h"
@@ -124,12 +125,13 @@ struct told {
     size_t count;
 };
 
-static char *new_id(const struct notifying *n, size_t i)
+/* An id is the host site's word for what it tells, perhaps to several: whom belongs to it. */
+static char *new_id(const struct notifying *n, const char *user)
 {
     char id[JOB_ID_SIZE];
 
     if (n->id)
-        return n->users ? xasprintf("%s.%zu", n->id, i) : xstrdup(n->id);
+        return xasprintf("%s.%016llx", n->id, (unsigned long long)digest_short(user, strlen(user)));
     job_new_id(id);
     return xstrdup(id);
 }
@@ -142,7 +144,7 @@ static struct told jobs_of(const struct notifying *n, const struct job_type *typ
     for (size_t i = 0; i < count; i++) {
         t.users[i] = n->users ? members_user(json_object_array_get_idx(n->users, i)) : n->user;
         t.texts[2 * i] = payload_for(n, t.users[i]);
-        t.texts[2 * i + 1] = new_id(n, i);
+        t.texts[2 * i + 1] = new_id(n, t.users[i]);
         t.jobs[i] = (struct job_new){ .queue = type->queue, .type = type->name, .payload = t.texts[2 * i], .id = t.texts[2 * i + 1] };
     }
     return t;
@@ -157,7 +159,8 @@ static void told_free(struct told *t)
     free(t->jobs);
 }
 
-static void answer(struct exchange *x, const struct notifying *n, const struct told *t)
+/* Of several nobody says which were there already. */
+static void answer(struct exchange *x, const struct notifying *n, const struct told *t, int64_t pushed)
 {
     struct str *out = api_json(x, 202);
 
@@ -165,7 +168,7 @@ static void answer(struct exchange *x, const struct notifying *n, const struct t
     for (size_t i = 0; i < t->count; i++) {
         api_add_text(out, i ? ",{\"id\":" : "{\"id\":", t->jobs[i].id);
         api_add_text(out, ",\"user_id\":", t->users[i]);
-        str_addc(out, '}');
+        str_adds(out, !n->users && pushed == 0 ? ",\"existing\":true}" : "}");
     }
     str_adds(out, n->users ? "]}" : "");
 }
@@ -178,10 +181,11 @@ static enum problem push(struct exchange *x, const struct notifying *n)
     if (!type)
         return exchange_say(x, PROBLEM_INVALID, "json.notifications_off");
     struct told t = jobs_of(n, type);
-    if (job_push_many(&x->seat->app, t.jobs, t.count, &x->err) < 0)
+    int64_t pushed = job_push_many(&x->seat->app, t.jobs, t.count, &x->err);
+    if (pushed < 0)
         problem = exchange_fail(x);
     else
-        answer(x, n, &t);
+        answer(x, n, &t, pushed);
     told_free(&t);
     return problem;
 }

@@ -135,12 +135,26 @@ describe('A user who is notified', () => {
   test('is told nothing twice when the same is sent again under an id of its own', async () => {
     const person = await signedIn(peygir, bearer, 'twice');
     const body = { event: 'message', user_id: 'twice', data: { text: 'once' }, id: 'order-7' };
-    assert.equal((await notify(body)).id, 'order-7');
+    const first = await notify(body);
+    assert.match(first.id, /^order-7\.[0-9a-f]{16}$/);
     await inbox(person, 1);
-    await notify(body);
-    const { notifications } = await notify({ event: 'message', users: ['twice', 'x'], data: { text: 'last' }, id: 'order-8' });
-    assert.deepEqual(notifications, [{ id: 'order-8.0', user_id: 'twice' }, { id: 'order-8.1', user_id: 'x' }]);
-    assert.deepEqual((await inbox(person, 2)).notifications.map(({ id }) => id), ['order-8.0', 'order-7']);
+    assert.deepEqual(await notify(body), { ...first, existing: true });
+    const { id } = await notify({ event: 'message', user_id: 'twice', data: { text: 'last' } });
+    assert.deepEqual((await inbox(person, 2)).notifications.map((one) => one.id), [id, first.id]);
+  });
+
+  test('gets what others are told under the same id', async () => {
+    const send = (users) => notify({ event: 'message', users, data: { text: 'all' }, id: 'order-8' });
+    const one = await notify({ event: 'message', user_id: 'same-1', data: { text: 'all' }, id: 'order-8' });
+    const { notifications } = await send(['same-2', 'same-1', 'same-3']);
+    assert.deepEqual(notifications[1], one);
+    assert.equal(new Set(notifications.map(({ id }) => id)).size, 3);
+    const again = await send(['same-3', 'same-2', 'same-1']);
+    assert.deepEqual(again.notifications.map(({ user_id }) => user_id), ['same-3', 'same-2', 'same-1']);
+    for (const { id, user_id } of again.notifications) {
+      assert.equal(await ended(id), 'completed');
+      assert.deepEqual((await (await signedIn(peygir, bearer, user_id)).get(OWN)).json.notifications.map((kept) => kept.id), [id]);
+    }
   });
 
   test('gets a mail where the event says so and the host site gave an address', async () => {
