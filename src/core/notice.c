@@ -178,3 +178,20 @@ void notice_add_words(struct str *out, const struct text *words, const struct lo
     out->len = from + utf8_clip(out->s + from, out->len - from, max);
     out->s[out->len] = '\0';
 }
+
+/* --- links --- */
+
+/* Browsers leave out some blanks and controls: none may hide what a link is. */
+static bool is_one_word(const char *text)
+{
+    while ((unsigned char)*text > ' ' && *text != 0x7f)
+        text++;
+    return *text == '\0';
+}
+
+bool notice_is_place(const char *link)
+{
+    bool is_path = link[0] == '/' && link[1] != '/' && link[1] != '\\';
+
+    return (is_path || strncmp(link, "https://", 8) == 0 || strncmp(link, "http://", 7) == 0) && is_one_word(link);
+}

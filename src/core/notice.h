@@ -14,7 +14,7 @@
  *   {"event", "user_id", "data", "email", "locale", "unless_answered"}
  *
  * without `event` the job's type is one. Every other member is told along with those of `data`, which win. A mail goes to `email`, in
- * the language `locale`, if both the address and the event's template are there. `unless_answered` names a message (reminder.h): once it
+ * the language `locale`, if both the address and the event's template are there; a path in `link` leads to PEYGIR_SITE_URL there. `unless_answered` names a message (reminder.h): once it
  * was answered nothing is told any more. */
 #ifndef PEYGIR_NOTICE_H
 #define PEYGIR_NOTICE_H
@@ -46,6 +46,9 @@ const struct notice *notices_at(const struct notices *n, size_t i); /* in order 
 
 /* Append the words in a language with what `data` (an object) has, in one line of at most `max` bytes. */
 void notice_add_words(struct str *out, const struct text *words, const struct locale *locale, struct json_object *data, size_t max);
+
+/* Does `link` of what is told lead somewhere? A path of this site, or a place of any by its whole address. */
+bool notice_is_place(const char *link);
 
 /* The event of a job of the handler notify; NULL: it has none, and is a plain message. `payload` is its JSON object. */
 const struct notice *notice_of_job(const struct house *house, const struct job *job, struct json_object *payload);

@@ -5,6 +5,7 @@
 #include "core/inbox.h"
 #include "core/job_type.h"
 #include "core/notify.h"
+#include "core/options.h"
 #include "core/reminder.h"
 
 /* What of a payload is no data. */
@@ -124,6 +125,23 @@ static const struct locale *locale_of_mail(const struct house *house, struct jso
     return locale ? locale : locales_default(house->locales);
 }
 
+/* A mail is read elsewhere: there a path needs the site's address before it. A link that leads nowhere is left out. */
+static void mend_link(const struct house *house, struct json_object *data)
+{
+    const char *site = settings_text(house->settings, OPT_PEYGIR_SITE_URL);
+    const char *link = json_object_get_string(json_object_object_get(data, "link"));
+    bool is_path = link && link[0] == '/';
+
+    if (!link || !notice_is_place(link) || (is_path && !site)) {
+        json_object_object_del(data, "link");
+    } else if (is_path) {
+        size_t len = strlen(site);
+        char *whole = xasprintf("%.*s%s", (int)(site[len - 1] == '/' ? len - 1 : len), site, link);
+        json_object_object_add(data, "link", json_object_new_string(whole));
+        free(whole);
+    }
+}
+
 /* What is told, and the words as title and about: they take the place of members of these names. */
 static void add_mail(struct str *out, const struct notice *notice, const struct locale *locale, struct span to, struct json_object *data)
 {
@@ -162,6 +180,7 @@ static int push_mail(struct app *app, const struct notice *notice, const struct 
     char *id = mail_id(job->id);
     struct str mail = STR_INIT;
 
+    mend_link(app->house, data);
     add_mail(&mail, notice, locale_of_mail(app->house, payload), text_of(payload, "email"), data);
     int rc = job_push(app, &(struct job_new){ .queue = type->queue, .id = id, .type = type->name, .payload = mail.s, .parent = job->id }, NULL, err);
     str_free(&mail);

@@ -4,17 +4,12 @@
 #include "base/clock.h"
 #include "core/inbox.h"
 #include "core/locale.h"
+#include "core/notice.h"
 #include "web/dispatch.h"
 #include "web/inbox.h"
 #include "web/route.h"
 
 #define PAGE SPAN("/notifications")
-
-/* A place of this site, or of another by its whole address; what else stands there leads nowhere. */
-static bool is_place(const char *link)
-{
-    return strncmp(link, "https://", 8) == 0 || strncmp(link, "http://", 7) == 0 || (link[0] == '/' && link[1] != '/' && link[1] != '\\');
-}
 
 static void add_item(struct exchange *x, struct json_object *item, const struct inbox_item *from)
 {
@@ -26,7 +21,7 @@ static void add_item(struct exchange *x, struct json_object *item, const struct 
     page_text(item, "heading", page_raw(x, w.title));
     page_text(item, "text", page_raw(x, w.text));
     link = page_raw(x, raw_get(w.data, "link"));
-    page_text(item, "link", link && is_place(link) ? link : NULL);
+    page_text(item, "link", link && notice_is_place(link) ? link : NULL);
     clock_rfc3339(from->at_ms, at);
     page_text(item, "at", page_time(x, span_of(at)));
     page_flag(item, "is_unread", from->unread);

@@ -10,7 +10,7 @@ import { bearers, signedIn } from '../lib/programs.mjs';
 import { connect } from '../lib/sockets.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 
-const SITE = '/api/internal/notifications', OWN = '/api/notifications', PAGE = '/notifications';
+const SITE = '/api/internal/notifications', OWN = '/api/notifications', PAGE = '/notifications', MAIN = 'https://site.example';
 const SCAN = { file_id: 'scan-1', language: 'en' };
 const MOST = 100, BATCH = 500;
 
@@ -29,7 +29,7 @@ before(async () => {
       text: { en: '{who}: {things} {missing}<{html}>', fa: '{who}: {things}' }, mail: 'reminder',
     }));
   });
-  peygir = await start({ tree, env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url } });
+  peygir = await start({ tree, env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, PEYGIR_SITE_URL: `${MAIN}/` } });
   bearer = await bearers(peygir);
 });
 after(async () => {
@@ -169,12 +169,15 @@ describe('A user who is notified', () => {
     assert.doesNotMatch(peygir.logs(), /sara@example/);
     // The payload goes with the job's end, so it is looked at in one that waits.
     assert.equal((await peygir.cli('queue', 'pause', 'mail')).code, 0);
-    const { id } = await notify({ event: 'parcel', vendor_id: 77, email: 'v@example.org', locale: 'fa', data: { number: 5, who: 'R', link: '/x' } });
-    const payload = await waitFor(() => field('mail', `${id}.mail`, 'payload'));
-    assert.deepEqual(JSON.parse(payload), { to: 'v@example.org', template: 'reminder', locale: 'fa',
-      data: { number: 5, who: 'R', link: '/x', title: 'بستهٔ ۵', about: 'R: ' } });
+    for (const [link, mailed] of [['/x', { link: `${MAIN}/x` }], ['https://a.example/', { link: 'https://a.example/' }], ['//a.example', {}], ['javascript:x', {}], [7, {}]]) {
+      const { id } = await notify({ event: 'parcel', vendor_id: 77, email: 'v@example.org', locale: 'fa', data: { number: 5, who: 'R', link } });
+      const payload = await waitFor(() => field('mail', `${id}.mail`, 'payload'));
+      assert.deepEqual(JSON.parse(payload), { to: 'v@example.org', template: 'reminder', locale: 'fa', data: { number: 5, who: 'R', ...mailed, title: 'بستهٔ ۵', about: 'R: ' } });
+    }
     assert.equal((await peygir.cli('queue', 'resume', 'mail')).code, 0);
-    assert.equal((await inbox(await signedIn(peygir, bearer, '77'), 1)).notifications[0].data.email, undefined);
+    const { notifications: kept } = await inbox(await signedIn(peygir, bearer, '77'), 5);
+    assert.deepEqual(kept.map(({ data }) => data.email), Array(5).fill(undefined));
+    assert.ok(kept.some(({ data }) => data.link === '/x'), 'on the page it is a path');
   });
 
   test('sees them on a page without JavaScript, right to left too, and marks them there', async () => {

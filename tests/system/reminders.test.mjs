@@ -15,7 +15,7 @@ let peygir, bearer, mails;
 
 before(async () => {
   mails = await oddMailServer();
-  peygir = await start({ env: { PEYGIR_DEMO: 'off', RESPONSE_REMINDER_HOURS: '8,24', MAIL_URL: `smtp://127.0.0.1:${mails.port}`, MAIL_FROM: 'peygir@example.org' } });
+  peygir = await start({ env: { PEYGIR_DEMO: 'off', RESPONSE_REMINDER_HOURS: '8,24', PEYGIR_SITE_URL: 'https://site.example', MAIL_URL: `smtp://127.0.0.1:${mails.port}`, MAIL_FROM: 'peygir@example.org' } });
   bearer = await bearers(peygir);
 });
 after(async () => {
@@ -75,13 +75,15 @@ describe('A vendor who does not answer', () => {
   });
 
   test('is mailed as well where the host site gave an address, and the client is not', async () => {
-    await remind('m4', { email: 'vendor@example.org', locale: 'en', alternatives: ['A'] });
+    await remind('m4', { email: 'vendor@example.org', locale: 'en', alternatives: ['A'], data: { client: 'Reza', link: '/requests' } });
     for (const what of ['8', 'alternatives']) {
       await due('m4', what);
       assert.equal(await jobEnds('m4', what), 'completed');
     }
     const { text } = await waitFor(() => mails.mails.find(({ name }) => name === 'vendor'), { what: 'the mail' });
-    assert.match(text.replaceAll('=\r\n', ''), /Reza has waited 8 hours for your answer/);
+    const words = text.replaceAll('=\r\n', '');
+    assert.match(words, /Reza has waited 8 hours for your answer/);
+    assert.match(words, /\r\nhttps:\/\/site\.example\/requests\r\n/);
     assert.equal(await peygir.redis.exists(`peygir:mail:data:${jobOf('m4', 'alternatives')}.mail`), 0);
     assert.doesNotMatch(peygir.logs(), /vendor@example/);
   });

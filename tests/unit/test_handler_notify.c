@@ -163,6 +163,16 @@ static void an_event_without_a_user_or_with_too_much_to_tell_fails_for_good(void
     assert_string_equal(ear_hear(), "");
 }
 
+static void without_the_site_s_address_a_mail_has_no_link_to_a_path(void **state)
+{
+    (void)state;
+    struct trial t = run_as("response_reminder", "{\"vendor_id\":\"u9\",\"email\":\"v@example.org\",\"locale\":\"en\",\"link\":\"/requests\",\"client\":\"Reza\",\"hours\":8}", false);
+    assert_string_equal(t.answer, "{\"status\":\"success\"}");
+    assert_redis("{\"to\":\"v@example.org\",\"template\":\"reminder\",\"locale\":\"en\",\"data\":{\"vendor_id\":\"u9\",\"client\":\"Reza\",\"hours\":8,"
+                 "\"title\":\"A message waits for your answer\",\"about\":\"Reza has waited 8 hours for your answer. \"}}", "HGET", "p:mail:data:job_1.mail", "payload");
+    assert_non_null(strstr(ear_hear(), "\"link\":\"/requests\""));
+}
+
 static void what_was_answered_is_not_told_and_is_no_error(void **state)
 {
     (void)state;
@@ -199,6 +209,7 @@ int main(void)
         cmocka_unit_test(an_event_is_kept_and_published_once),
         cmocka_unit_test(a_type_that_is_an_event_needs_no_other_name_and_tells_what_it_has),
         cmocka_unit_test(an_event_without_a_user_or_with_too_much_to_tell_fails_for_good),
+        cmocka_unit_test(without_the_site_s_address_a_mail_has_no_link_to_a_path),
         cmocka_unit_test(what_was_answered_is_not_told_and_is_no_error),
         cmocka_unit_test(a_cancelled_call_says_so),
         cmocka_unit_test(without_redis_it_is_worth_another_try),

@@ -180,6 +180,18 @@ static void long_words_are_cut_between_characters(void **state)
     notices_free(all);
 }
 
+static void a_link_leads_to_a_path_or_to_an_address_of_the_web(void **state)
+{
+    static const char *const places[] = { "/", "/requests?a=b#c", "https://site.example/x", "http://site.example" };
+    static const char *const none[] = { "", "requests", "//evil.example", "/\\evil.example", "/\t/evil.example", "https://a\nb", "/a b", "javascript:alert(1)", "HTTPS" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        assert_true(notice_is_place(places[i]));
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        assert_false(notice_is_place(none[i]));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, files_setup, files_teardown)
@@ -193,6 +205,7 @@ int main(void)
         TEST(numbers_and_lists_are_written_as_the_language_writes_them),
         TEST(control_characters_become_blanks),
         TEST(long_words_are_cut_between_characters),
+        TEST(a_link_leads_to_a_path_or_to_an_address_of_the_web),
     };
     return cmocka_run_group_tests_name("notice", tests, set_up, tear_down);
 }
