@@ -94,15 +94,24 @@ describe('A vendor who does not answer', () => {
     assert.equal((await peygir.redis.zrange(DELAYED, 0, -1)).filter((id) => id.startsWith('reminder:m2:')).length, 3);
   });
 
-  test('is reminded once by a job whose worker was killed', async () => {
-    await remind('m3');
-    const old = peygir.pid('worker');
-    process.kill(old, 'SIGSTOP');
+  test('is reminded once by a job whose worker was killed before it could say that it had told', async () => {
+    const id = jobOf('m3', '8'), data = `peygir:notification:data:${id}`;
+    await remind('m3', { email: 'once@example.org', locale: 'en' });
+    const stored = await peygir.redis.hgetall(data);
     await due('m3', '8');
-    process.kill(old, 'SIGKILL');
-    await waitFor(() => !isAlive(old), { what: 'the worker to be dead' });
     assert.equal(await jobEnds('m3', '8'), 'completed');
-    assert.equal((await inboxOf('m3-v')).length, 1);
+    const mailEnds = () => waitFor(async () => (await peygir.redis.hget(`peygir:mail:data:${id}.mail`, 'status')) === 'completed', { what: 'the mail to be sent' });
+    await mailEnds();
+    const old = peygir.kill('worker');
+    await waitFor(() => !isAlive(old), { what: 'the worker to be dead' });
+    // As it would have left the job: taken, told, not ended, its lease over.
+    await peygir.redis.multi().del(data).hset(data, { ...stored, status: 'processing', run: 1, worker_id: 'dead' }).zadd('peygir:notification:active', 1, id).exec();
+    assert.equal(await jobEnds('m3', '8'), 'completed');
+    assert.deepEqual(await peygir.redis.hmget(data, 'run', 'deaths'), ['2', '1'], 'another worker took it');
+    assert.deepEqual((await inboxOf('m3-v')).map((one) => one.id), [id]);
+    await mailEnds();
+    assert.equal(await peygir.redis.hget(`peygir:mail:data:${id}.mail`, 'run'), '1');
+    assert.equal(mails.mails.filter(({ name }) => name === 'once').length, 1);
   });
 });
 
