@@ -5,6 +5,7 @@
 #include "scripts.h"
 
 #define KEPT_MS (INBOX_DAYS * INT64_C(86400000))
+#define REST_MAX 64 /* bytes that the script appends: time, and how many are not read */
 #define ITEM_PARTS 4 /* id, ms, unread, entry */
 
 static struct redis *main_redis(struct app *app)
@@ -51,7 +52,8 @@ static void add_entry(struct str *out, const struct inbox_new *n)
     str_addc(out, '}');
 }
 
-/* Up to its timestamp, which the script knows. */
+/* Up to its timestamp, which the script knows. One with the words of many languages would be longer than what sockets pass on: then it has those
+ * that every message has. */
 static void add_message(struct str *out, const struct inbox_new *n)
 {
     notify_add_open(out, &n->told);
@@ -59,7 +61,7 @@ static void add_message(struct str *out, const struct inbox_new *n)
     add_member(out, ",\"event\":", span_of(n->event));
     add_member(out, ",\"title\":", n->title);
     str_adds(out, ",\"texts\":");
-    str_add_span(out, n->texts);
+    str_add_span(out, out->len + n->texts.len <= NOTIFY_MAX - REST_MAX ? n->texts : SPAN("{}"));
     str_adds(out, ",\"timestamp\":");
 }
 

@@ -21,7 +21,8 @@ struct inbox_new {
     struct span unless_answered; /* absent, or the message of a reminder (reminder.h) */
 };
 enum { INBOX_ANSWERED = -2, INBOX_EXISTS = 0, INBOX_KEPT = 1 };
-/* Keep it, unread, and publish it, as notify_send does, with "id", "event", "title", "texts" and "unread", their number. INBOX_KEPT;
+/* Keep it, unread, and publish it, as notify_send does, with "id", "event", "title", "texts" (none where the message would
+ * have more than NOTIFY_MAX bytes) and "unread", their number. INBOX_KEPT;
  * INBOX_EXISTS: one of this id is kept already, and nothing is published; INBOX_ANSWERED: the message was answered, likewise;
  * -1 (ERR_FULL, ERR_AWAY...). One round trip. */
 int inbox_add(struct app *app, const struct inbox_new *n, struct err *err);

@@ -24,7 +24,7 @@
 
 #define NOTICE_TITLE_MAX 200 /* bytes of a language's words */
 #define NOTICE_TEXT_MAX 1000
-#define NOTICE_DATA_MAX 4096 /* bytes: of JSON; with all words it stays below what sockets pass on */
+#define NOTICE_DATA_MAX 4096 /* bytes of JSON */
 #define NOTICE_USER_MAX 128
 #define NOTICE_TYPE "notification" /* the job type of POST /api/internal/notifications */
 #define NOTICE_MAIL_TYPE "mail"

@@ -5,6 +5,8 @@
 
 #include "core/app.h"
 
+#define NOTIFY_MAX 16384 /* bytes of a message that sockets pass on */
+
 struct notification {
     const char *task_id; /* NULL: null */
     struct span user_id; /* absent: everybody, on the general channel only */

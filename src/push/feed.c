@@ -4,13 +4,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "core/keys.h"
+#include "core/notify.h"
 #include "core/sub_loop.h"
 #include "push/views.h"
 
 enum {
     BATCH = 32, BATCHES = 3, /* at once; the other threads let viewers in */
-    FEW = 8,
-    MESSAGE_MAX = 16384      /* bytes of one that goes on as it came */
+    FEW = 8
 };
 
 struct feed {
@@ -219,10 +219,10 @@ static bool is_general(struct span payload)
 /* Outsiders may publish anything: a viewer gets nothing that is no JSON object. */
 static struct event *event_of(struct feed *f, struct span channel, struct span payload)
 {
-    if (payload.len <= MESSAGE_MAX && payload.len > 0 && payload.s[0] == '{' && json_check(payload.s, payload.len, NULL) == 0)
+    if (payload.len <= NOTIFY_MAX && payload.len > 0 && payload.s[0] == '{' && json_check(payload.s, payload.len, NULL) == 0)
         return event_new(NULL, ++f->told, false, payload);
     log_debug("A message of %zu bytes on %.*s is no JSON object of at most %d bytes: it is not passed on", payload.len, (int)channel.len,
-              channel.s, MESSAGE_MAX);
+              channel.s, NOTIFY_MAX);
     return NULL;
 }
 

@@ -143,6 +143,35 @@ static void the_same_one_is_kept_and_told_once(void **state)
     ear_close();
 }
 
+/* How long what is published is that has texts of `size` bytes; *told is it. */
+static size_t told_with_texts(const char *id, int size, const char **told)
+{
+    char *texts = xasprintf("{\"en\":\"%0*d\"}", size - 9, 0);
+    const struct inbox_new n = { .told = { .task_id = id, .user_id = SPAN("sara"), .message = SPAN("words"), .data = SPAN("{}") },
+                                 .event = "x", .title = SPAN("title"), .texts = span_of(texts) };
+
+    assert_int_equal(inbox_add(&app, &n, &err), INBOX_KEPT);
+    free(texts);
+    look(NULL, 1);
+    assert_true(page.item[0].json.len > (size_t)size);
+    *told = strchr(ear_hear(), '{');
+    return strcspn(*told, "\n");
+}
+
+static void what_is_published_leaves_out_the_words_that_sockets_would_not_pass_on(void **state)
+{
+    const char *told;
+
+    (void)state;
+    ear_open();
+    ear_add("peygir:notifications:user:sara");
+    size_t rest = told_with_texts("a", 9000, &told) - 9000;
+    assert_null(strstr(told, "\"texts\":{}"));
+    assert_true(told_with_texts("b", NOTIFY_MAX - (int)rest + 1, &told) <= NOTIFY_MAX);
+    assert_non_null(strstr(told, "\"title\":\"title\",\"texts\":{},\"timestamp\""));
+    ear_close();
+}
+
 static void the_newest_hundred_are_kept(void **state)
 {
     (void)state;
@@ -364,6 +393,7 @@ int main(void)
         TEST(what_is_kept_is_found_newest_first),
         TEST(somebody_without_any_has_none),
         TEST(the_same_one_is_kept_and_told_once),
+        TEST(what_is_published_leaves_out_the_words_that_sockets_would_not_pass_on),
         TEST(the_newest_hundred_are_kept),
         TEST(a_user_may_have_the_longest_id_and_any_letters),
         TEST(the_keys_live_thirty_days_after_the_last),
