@@ -136,6 +136,18 @@ static int look(struct app *app, struct source_fetch *f, int64_t created_ms, str
     return !(created_ms > 0 && house_now_ms(app->house) - entry.age_ms >= created_ms);
 }
 
+/* What to send. 1; 0: its key cannot be read, which visitors are told as well. */
+static int build(struct app *app, struct source_fetch *f)
+{
+    const struct house *h = app->house;
+
+    if (source_request(&f->call, h->settings, house_now_ms(h) / S, &f->request, &f->why) == 0)
+        return 1;
+    failed(f, "key_missing", false);
+    release(app, f, SOURCE_NOTE_AWAY, HOLD_MS);
+    return 0;
+}
+
 /* 1, 0, or -1: neither cache nor main database has an answer. */
 static int may_fetch(struct app *app, struct source_fetch *f, int64_t created_ms, struct err *err)
 {
@@ -145,6 +157,7 @@ static int may_fetch(struct app *app, struct source_fetch *f, int64_t created_ms
         f->verdict = SOURCE_THERE;
         release(app, f, "", 0);
     }
+    rc = rc > 0 ? build(app, f) : rc;
     return rc > 0 ? ask_pace(app, f, err) : rc;
 }
 
@@ -159,10 +172,6 @@ int source_fetch_begin(struct app *app, struct source_fetch *f, struct span payl
         return 0;
     }
     source_add_name(&f->call, &f->name);
-    if (source_request(&f->call, h->settings, house_now_ms(h) / S, &f->request, &f->why) < 0) {
-        failed(f, "key_missing", false);
-        return 0;
-    }
     rc = may_fetch(app, f, created_ms, &f->why);
     if (rc < 0)
         later(f, CACHE_AWAY_MS);

@@ -12,10 +12,14 @@ static const char definition[] =
     "{\"title\":\"X\",\"address\":\"https://api.example.org\",\"limit\":{\"fetches\":3,\"seconds\":60},\"methods\":{\"thing\":{\"path\":\"/{id}\","
     "\"parameters\":[{\"name\":\"id\",\"rules\":\"required|max:9\"}],\"fresh\":100,\"stale\":1000,\"tags\":[\"prices\"],\"refresh\":[{\"id\":\"a\"},{\"id\":\"b\"}]}}}";
 
+static const char keyed[] = "{\"title\":\"Keyed\",\"address\":\"https://api.example.org\",\"key\":{\"file\":\"/nowhere/key\",\"header\":\"X-Key\"},"
+                            "\"methods\":{\"thing\":{\"path\":\"/t\",\"fresh\":100,\"stale\":1000,\"tags\":[\"prices\"]}}}";
+
 static int start(void **state)
 {
     files_setup(state);
     house_start();
+    files_put("keyed.json", keyed);
     files_put("x.json", definition);
     house_set("PEYGIR_SOURCES_DIR", files_dir());
     house_set("PEYGIR_LOCALES_DIR", files_source("www/locales"));
@@ -161,6 +165,25 @@ static void the_pace_of_the_file_holds(void **state)
     source_fetch_clear(&f);
 }
 
+static void a_key_that_cannot_be_read_is_told_to_visitors_and_costs_no_turn(void **state)
+{
+    struct cache_entry mine = claim_for(&other, "keyed_thing", CACHE_CLAIM_STALE, &one_tag), e;
+    struct source_fetch f;
+
+    (void)state;
+    assert_true(mine.claim[0] != '\0');
+    assert_int_equal(source_fetch_begin(&app, &f, SPAN("{\"source\":\"keyed\",\"method\":\"thing\",\"params\":{}}"), 0), 0);
+    assert_int_equal(f.verdict, SOURCE_FAILED);
+    assert_string_equal(f.code, "key_missing");
+    assert_false(f.retryable);
+    source_fetch_clear(&f);
+    e = claim_for(&other, "keyed_thing", CACHE_CLAIM_STALE, &one_tag);
+    assert_string_equal(e.claim, "");
+    assert_int_equal(e.held.len, 0);
+    assert_true(span_is(e.failed, SOURCE_NOTE_AWAY) && e.wait_ms > 0);
+    assert_redis("0", "EXISTS", "peygir:source:keyed:pace");
+}
+
 static void what_was_fetched_since_the_push_is_not_fetched_again(void **state)
 {
     struct source_fetch f;
@@ -204,6 +227,7 @@ int main(void)
         TEST(what_was_invalidated_while_it_was_fetched_is_not_stored),
         TEST(a_rest_holds_for_all_and_for_an_hour_at_most),
         TEST(the_pace_of_the_file_holds),
+        TEST(a_key_that_cannot_be_read_is_told_to_visitors_and_costs_no_turn),
         TEST(what_was_fetched_since_the_push_is_not_fetched_again),
         TEST(what_is_marked_is_pushed_once_and_the_warm_up_leaves_out_what_is_fresh),
     };
