@@ -47,6 +47,7 @@ int cache_check_tag(struct span tag, struct err *err)
 /* --- calls --- */
 
 enum { VALUE, BESIDE, CLAIM, COUNTERS, KEYS };
+enum { LOOK_REPLIES = 2 };
 /* A script on an entry: its keys, and arguments of which the first is P:cache: and the numbers lie in `digits`. */
 struct call {
     struct key key[KEYS], base;
@@ -124,7 +125,7 @@ static void queue_value(struct app *app, struct span key)
     redis_queue(app->cache_redis, ARRAY_LEN(words), words);
 }
 
-void cache_look_queue(struct app *app, struct span key, const struct cache_want *want)
+static void look_queue(struct app *app, struct span key, const struct cache_want *want)
 {
     static const char *const words[] = { [CACHE_CLAIM_NOT] = "", [CACHE_CLAIM_STALE] = "stale", [CACHE_CLAIM_ALWAYS] = "always" };
     static const struct cache_want nothing = { .claim = CACHE_CLAIM_NOT };
@@ -147,7 +148,7 @@ void cache_look_queue(struct app *app, struct span key, const struct cache_want 
 }
 
 /* The value is read behind the script: what is put between the two is newer than what the script saw, and no worse. */
-int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache_entry *out, struct err *err)
+static int look_take(const struct reply replies[LOOK_REPLIES], struct cache_entry *out, struct err *err)
 {
     enum { FOUND, AGE, FRESH, ENDS, ETAG, MODIFIED, TYPE, MINE, HELD, LASTS, FAILED, ITEMS };
     const struct reply *item = replies[0].item;
@@ -175,60 +176,50 @@ int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache
     return out->value.s != NULL;
 }
 
-static int look_at(struct app *app, const struct span keys[], size_t count, const struct cache_want *want, struct cache_entry out[], bool *late,
-                   struct err *err)
+/* `again`: only values; what out[] says was claimed stays claimed. */
+static int look_at(struct app *app, const struct span keys[], size_t count, const struct cache_want wants[], bool again, struct cache_entry out[],
+                   bool *late, struct err *err)
 {
+    static const struct cache_want value_only = { .uncounted = true };
     const struct reply *replies;
     size_t got;
 
     for (size_t i = 0; i < count; i++)
-        cache_look_queue(app, keys[i], want);
+        look_queue(app, keys[i], again ? &value_only : wants ? &wants[i] : NULL);
     if (redis_exchange(app->cache_redis, &replies, &got, err) < 0)
         return -1;
-    replies += got - count * CACHE_LOOK_REPLIES;
+    replies += got - count * LOOK_REPLIES;
     for (size_t i = 0; i < count; i++) {
-        if (cache_look_take(replies + i * CACHE_LOOK_REPLIES, &out[i], err) < 0)
+        char claim[CACHE_CLAIM_SIZE] = "";
+        if (again)
+            memcpy(claim, out[i].claim, sizeof claim);
+        if (look_take(replies + i * LOOK_REPLIES, &out[i], err) < 0)
             return -1;
-        *late |= replies[i * CACHE_LOOK_REPLIES].late;
+        if (*claim) {
+            memcpy(out[i].claim, claim, sizeof claim);
+            out[i].held = SPAN("");
+        }
+        *late |= replies[i * LOOK_REPLIES].late;
     }
     return 0;
 }
-
-/* Where the script had to be loaded it was too late for the values; what was claimed stays claimed. */
-static int look_again(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err)
-{
-    const struct cache_want again = { .uncounted = true };
-    char claim[CACHE_CLAIM_SIZE];
-    bool late = false;
-
-    memcpy(claim, out[0].claim, sizeof claim);
-    if (look_at(app, keys, count, &again, out, &late, err) < 0)
-        return -1;
-    memcpy(out[0].claim, claim, sizeof claim);
-    if (*claim)
-        out[0].held = SPAN("");
-    return 0;
-}
-
-int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err)
-{
-    bool late = false;
-
-    *out = (struct cache_entry){ .age_ms = 0 };
-    if (look_at(app, &key, 1, want, out, &late, err) < 0 || (late && look_again(app, &key, 1, out, err) < 0))
-        return -1;
-    return out->value.s != NULL;
-}
-
-int cache_look_many(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err)
+int cache_look_many(struct app *app, const struct span keys[], size_t count, const struct cache_want wants[], struct cache_entry out[], struct err *err)
 {
     bool late = false;
 
     if (count == 0)
         return 0;
-    if (look_at(app, keys, count, NULL, out, &late, err) < 0)
+    if (look_at(app, keys, count, wants, false, out, &late, err) < 0)
         return -1;
-    return late ? look_again(app, keys, count, out, err) : 0;
+    /* Where the script had to be loaded it was too late for the values. */
+    return late ? look_at(app, keys, count, NULL, true, out, &late, err) : 0;
+}
+
+int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err)
+{
+    if (cache_look_many(app, &key, 1, want, out, err) < 0)
+        return -1;
+    return out->value.s != NULL;
 }
 
 /* --- writing --- */

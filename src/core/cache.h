@@ -66,15 +66,10 @@ struct cache_want {
     bool uncounted;               /* neither a hit nor a miss */
 };
 /* Look at an entry, and claim it where the caller wants that (NULL: no) and nobody else has. 1: there is a value, fresh or stale; 0: there is
- * none; -1. One round trip. */
+ * none; -1. One round trip; one more where Redis has lost its scripts. */
 int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err);
-/* Several in one round trip: out[i].value is absent where there is none. 0 or -1. */
-int cache_look_many(struct app *app, const struct span keys[], size_t count, struct cache_entry out[], struct err *err);
-/* The same in the caller's exchange on app->cache_redis: queue, exchange, take. Now and then (when Redis has lost its scripts) a value that is there is
- * not told: there seems to be none, and a claim that was given stands in out->claim. */
-#define CACHE_LOOK_REPLIES 2
-void cache_look_queue(struct app *app, struct span key, const struct cache_want *want);
-int cache_look_take(const struct reply replies[CACHE_LOOK_REPLIES], struct cache_entry *out, struct err *err);
+/* Several in one round trip, wants[i] of keys[i] (NULL: nothing is claimed): out[i].value is absent where there is none. 0 or -1. */
+int cache_look_many(struct app *app, const struct span keys[], size_t count, const struct cache_want wants[], struct cache_entry out[], struct err *err);
 
 /* --- writing --- */
 

@@ -28,6 +28,8 @@ static const struct {
 
 struct piece {
     struct source_call call; /* .method NULL: there is no such source */
+    struct str name;         /* in the cache */
+    struct cache_tags tags;
     struct cache_entry entry;
     bool is_kept;
 };
@@ -203,7 +205,7 @@ static void find_piece(const struct house *h, size_t i, struct piece *p)
     const struct source_method *m = s ? source_find_method(s, span_of(wanted[i].method)) : NULL;
     const struct source_given given = { span_of(wanted[i].parameter), span_of(wanted[i].value) };
 
-    *p = (struct piece){ .call = { .method = NULL } };
+    *p = (struct piece){ .call = { .method = NULL }, .name = STR_INIT };
     if (m)
         source_call_read(&p->call, m, &given, wanted[i].parameter ? 1 : 0, NULL, NULL, NULL); /* an edited file may not take it */
 }
@@ -211,34 +213,28 @@ static void find_piece(const struct house *h, size_t i, struct piece *p)
 /* One round trip. 0 or -1. */
 static int look(struct exchange *x, struct piece pieces[])
 {
-    struct app *app = &x->seat->app;
-    const struct reply *replies;
-    size_t count, asked = 0;
+    struct span keys[ARRAY_LEN(wanted)];
+    struct cache_want wants[ARRAY_LEN(wanted)];
+    struct cache_entry entries[ARRAY_LEN(wanted)];
+    size_t count = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-        struct cache_tags tags;
-        struct cache_want want;
-        if (!pieces[i].call.method)
+        struct piece *p = &pieces[i];
+        if (!p->call.method)
             continue;
-        tags = source_tags(pieces[i].call.method);
-        want = data_want(&tags);
-        str_reset(&x->scratch);
-        source_add_name(&pieces[i].call, &x->scratch);
-        cache_look_queue(app, (struct span){ x->scratch.s, x->scratch.len }, &want);
-        asked++;
+        p->tags = source_tags(p->call.method);
+        source_add_name(&p->call, &p->name);
+        keys[count] = (struct span){ p->name.s, p->name.len };
+        wants[count++] = data_want(&p->tags);
     }
-    if (asked == 0)
-        return 0;
-    if (redis_exchange(app->cache_redis, &replies, &count, &x->err) < 0)
+    if (cache_look_many(&x->seat->app, keys, count, wants, entries, &x->err) < 0)
         return -1;
-    replies += count - asked * CACHE_LOOK_REPLIES;
+    count = 0;
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         if (!pieces[i].call.method)
             continue;
-        if (cache_look_take(replies, &pieces[i].entry, &x->err) < 0)
-            return -1;
+        pieces[i].entry = entries[count++];
         pieces[i].is_kept = pieces[i].entry.value.s != NULL;
-        replies += CACHE_LOOK_REPLIES;
     }
     return 0;
 }
@@ -310,7 +306,9 @@ enum problem page_market(struct exchange *x)
         page_refresh(x, data, 30);
         page_answer(x, 200, "market", locale_text(x->locale, "title.market"), data);
     }
-    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
         source_call_clear(&pieces[i].call);
+        str_free(&pieces[i].name);
+    }
     return problem;
 }

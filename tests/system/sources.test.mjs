@@ -418,6 +418,13 @@ describe('The page /data', () => {
     assert.match(html, /<polyline points="0\.0,156\.0 75\.0,4\.0 /);
     assert.match(html, /href="\/data"[^>]*>Refresh/);
   });
+
+  test('shows what is kept also where Redis has lost its scripts', async () => {
+    await status('crypto/list', 200);
+    await peygir.redis.script('FLUSH');
+    const { html, text } = await visitor.get('/data');
+    assert.ok(html.includes('Good') && html.includes('<polyline') && !text.includes('are being fetched'));
+  });
 });
 
 describe('By the clock and by hand', () => {

@@ -151,12 +151,12 @@ static void many_are_put_and_found_in_one_round_trip_each(void **state)
     before = redis_round_trips(app.cache_redis);
     assert_int_equal(cache_put_many(&app, pairs, 50, &err), 0);
     assert_int_equal(redis_round_trips(app.cache_redis), before + 1);
-    assert_int_equal(cache_look_many(&app, keys, 51, found, &err), 0);
+    assert_int_equal(cache_look_many(&app, keys, 51, NULL, found, &err), 0);
     assert_int_equal(redis_round_trips(app.cache_redis), before + 2);
     for (size_t i = 0; i < 50; i++)
         assert_true(span_eq(found[i].value, keys[i]));
     assert_null(found[50].value.s);
-    assert_int_equal(cache_look_many(&app, keys, 0, found, &err), 0);
+    assert_int_equal(cache_look_many(&app, keys, 0, NULL, found, &err), 0);
     assert_int_equal(cache_put_many(&app, pairs, 0, &err), 0);
 }
 
@@ -173,7 +173,7 @@ static void a_server_that_has_lost_its_scripts_gives_values_and_claims_all_the_s
     CACHE_RUN("SCRIPT", "FLUSH");
     value_is("a", "1");
     CACHE_RUN("SCRIPT", "FLUSH");
-    assert_int_equal(cache_look_many(&app, keys, 2, found, &err), 0);
+    assert_int_equal(cache_look_many(&app, keys, 2, NULL, found, &err), 0);
     assert_true(span_is(found[0].value, "1") && span_is(found[1].value, "2"));
     make_stale("a");
     CACHE_RUN("SCRIPT", "FLUSH");
@@ -181,6 +181,26 @@ static void a_server_that_has_lost_its_scripts_gives_values_and_claims_all_the_s
     assert_true(*found[0].claim && found[0].held.len == 0);
     assert_int_equal(put("a", "3", 60000, 0, NULL, found[0].claim), 1);
     value_is("a", "3");
+}
+
+static void several_are_claimed_at_once_each_with_its_tags_also_when_the_scripts_are_lost(void **state)
+{
+    const struct cache_want wants[] = { { CACHE_CLAIM_STALE, CLAIM_MS, &one_tag, false }, { CACHE_CLAIM_STALE, CLAIM_MS, NULL, false },
+                                        { CACHE_CLAIM_STALE, CLAIM_MS, NULL, false } };
+    const struct span keys[] = { SPAN("a"), SPAN("b"), SPAN("c") }, tag = SPAN("prices");
+    struct cache_entry found[3];
+
+    (void)state;
+    put_for_a_minute("b", "2", NULL);
+    put_for_a_minute("c", "3", NULL);
+    make_stale("c");
+    CACHE_RUN("SCRIPT", "FLUSH");
+    assert_int_equal(cache_look_many(&app, keys, 3, wants, found, &err), 0);
+    assert_true(!found[0].value.s && span_is(found[1].value, "2") && span_is(found[2].value, "3"));
+    assert_true(*found[0].claim && !*found[1].claim && *found[2].claim && found[0].held.len == 0 && found[2].held.len == 0);
+    assert_int_equal(put("c", "4", 60000, 0, NULL, found[2].claim), 1);
+    assert_int_equal(cache_invalidate(&other, &tag, 1, &err), 1);
+    assert_int_equal(put("a", "1", 60000, 0, &one_tag, found[0].claim), 0);
 }
 
 /* --- claims --- */
@@ -419,13 +439,17 @@ static void hits_misses_and_sets_are_counted_by_prefix_without_a_round_trip(void
 
 static void counters_have_a_bound(void **state)
 {
-    char key[32];
+    static char names[1100][32];
+    static struct span keys[ARRAY_LEN(names)];
+    static struct cache_entry found[ARRAY_LEN(names)];
 
     (void)state;
-    for (int i = 0; i < 1100; i++) {
-        snprintf(key, sizeof key, "p%d_x", i);
-        cache_look_queue(&app, span_of(key), NULL);
+    look("last_x"); /* the script is loaded */
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(names[i], sizeof names[i], "p%zu_x", i);
+        keys[i] = span_of(names[i]);
     }
+    assert_int_equal(cache_look_many(&app, keys, ARRAY_LEN(keys), NULL, found, &err), 0);
     look("last_x");
     assert_int_equal(CACHE_NUMBER("HLEN", "peygir:stats:cache"), 1001);
     counted("*:misses", "101");
@@ -514,6 +538,7 @@ int main(void)
         TEST(a_value_may_have_a_megabyte_and_of_a_source_four),
         TEST(many_are_put_and_found_in_one_round_trip_each),
         TEST(a_server_that_has_lost_its_scripts_gives_values_and_claims_all_the_same),
+        TEST(several_are_claimed_at_once_each_with_its_tags_also_when_the_scripts_are_lost),
         TEST(of_all_who_look_one_gets_the_claim_in_the_same_round_trip),
         TEST(a_stale_value_is_served_to_the_one_who_makes_it_anew_and_to_the_others),
         TEST(whoever_is_late_does_not_overwrite_what_came_later),
