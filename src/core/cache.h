@@ -58,7 +58,11 @@ struct cache_entry {
     int64_t wait_ms;                    /* of held and failed: so long it lasts at most */
 };
 
-enum cache_claim { CACHE_CLAIM_NOT, CACHE_CLAIM_STALE /* unless there is a fresh value */, CACHE_CLAIM_ALWAYS };
+enum cache_claim {
+    CACHE_CLAIM_NOT,
+    CACHE_CLAIM_STALE, /* unless there is a fresh value */
+    CACHE_CLAIM_ALWAYS /* and what is held lasts for claim_ms again: the caller takes it over */
+};
 struct cache_want {
     enum cache_claim claim;
     int64_t claim_ms;             /* after that the claim is over and the next may have it: longer than making it ever takes */

@@ -3,7 +3,7 @@
 -- where it is to be made anew; also when Redis is full.
 -- keys: value, beside it, claim, counters
 -- args: P:cache:, under which prefix it is counted as hit or miss ('': it is not), when to claim it (''; 'stale': unless it is fresh;
---       'always'), what to call the claim, how long it lasts in ms, tags that the new value will bear
+--       'always', and what somebody else holds lasts that long again), what to call the claim, how long it lasts in ms, tags that the new value will bear
 -- result: 1 or 0, its age, ms that it stays fresh (0 or less: it is stale), ms until it is gone, etag, last-modified, content type,
 --         the caller's claim or '', somebody's else or '', ms that this lasts, why making it failed a moment ago or ''
 local call = redis.call
@@ -18,11 +18,22 @@ if ARGV[2] ~= '' then
   if evicted then count(KEYS[4], ARGV[2], 'evictions') end
 end
 
+-- Whoever is to make it in any case takes over somebody's claim, and has all of its time for that; the stamps last as long.
+local function take_over()
+  call('PEXPIRE', KEYS[3], ARGV[5], 'GT')
+  for i = 6, #ARGV do stamp(ARGV[i], ARGV[5]) end
+end
+
 local mine, held, lasts, failed = '', '', 0, ''
 local claim = (fresh <= 0 or ARGV[3] == 'always') and call('GET', KEYS[3])
 if claim then
+  if string.sub(claim, 1, 1) == '!' then
+    failed = string.sub(claim, 2)
+  else
+    held = claim
+    if ARGV[3] == 'always' then take_over() end
+  end
   lasts = call('PTTL', KEYS[3])
-  if string.sub(claim, 1, 1) == '!' then failed = string.sub(claim, 2) else held = claim end
 elseif ARGV[3] == 'always' or (ARGV[3] == 'stale' and fresh <= 0) then
   -- It is named by its moment, which lies behind every stamp of its tags: what is invalidated from then on makes its value void.
   local moment = now_us

@@ -257,6 +257,26 @@ static void whoever_is_late_does_not_overwrite_what_came_later(void **state)
     value_is("a", "told");
 }
 
+static void a_claim_that_is_taken_over_lasts_as_long_as_a_new_one(void **state)
+{
+    struct cache_entry mine, taken;
+    char claim[CACHE_CLAIM_SIZE];
+
+    (void)state;
+    mine = claim_for(&app, "a", CACHE_CLAIM_STALE, &one_tag);
+    memcpy(claim, mine.claim, sizeof claim);
+    CACHE_RUN("PEXPIRE", "peygir:cache:claim:a", "5000");
+    CACHE_RUN("PEXPIRE", "peygir:cache:tag:prices", "5000");
+    assert_true(claim_for(&other, "a", CACHE_CLAIM_STALE, &one_tag).wait_ms <= 5000);
+    taken = claim_for(&other, "a", CACHE_CLAIM_ALWAYS, &one_tag);
+    assert_true(span_is(taken.held, claim) && taken.wait_ms > 5000 && taken.wait_ms <= CLAIM_MS);
+    assert_true(CACHE_NUMBER("PTTL", "peygir:cache:tag:prices") > 5000);
+    assert_int_equal(put("a", "1", 60000, 0, &one_tag, claim), 1);
+    mine = claim_for(&app, "b", CACHE_CLAIM_STALE, NULL);
+    assert_int_equal(cache_release(&app, SPAN("b"), mine.claim, SPAN("away"), 5000, &err), 1);
+    assert_true(claim_for(&app, "b", CACHE_CLAIM_ALWAYS, NULL).wait_ms <= 5000); /* a note does not last longer */
+}
+
 static void a_failure_leaves_the_good_value_and_is_told_for_a_while(void **state)
 {
     struct cache_entry entry;
@@ -542,6 +562,7 @@ int main(void)
         TEST(of_all_who_look_one_gets_the_claim_in_the_same_round_trip),
         TEST(a_stale_value_is_served_to_the_one_who_makes_it_anew_and_to_the_others),
         TEST(whoever_is_late_does_not_overwrite_what_came_later),
+        TEST(a_claim_that_is_taken_over_lasts_as_long_as_a_new_one),
         TEST(a_failure_leaves_the_good_value_and_is_told_for_a_while),
         TEST(a_value_that_is_still_good_is_fresh_again),
         TEST(invalidating_a_tag_ends_all_that_bears_it_and_nothing_else),
