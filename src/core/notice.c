@@ -145,20 +145,56 @@ static void add_list(struct str *out, const struct locale *locale, struct json_o
     }
 }
 
-static void add_member(struct str *out, const struct locale *locale, struct json_object *data, const char *name, size_t len)
+static struct json_object *value_of(struct json_object *data, const char *name, size_t len)
 {
     char key[NAME_MAX_BYTES + 1];
-    struct json_object *value = NULL;
 
     if (len > NAME_MAX_BYTES)
-        return;
+        return NULL;
     memcpy(key, name, len);
     key[len] = '\0';
-    json_object_object_get_ex(data, key, &value);
+    return json_object_object_get(data, key);
+}
+
+static bool is_one(struct json_object *value)
+{
+    return value && strcmp(json_object_get_string(value), "1") == 0;
+}
+
+/* The words of {name|one|many}, from the first |. What follows it; NULL: there are not two, and this is text. */
+static const char *add_number_word(struct str *out, const char *words, struct json_object *value)
+{
+    static const char ends[] = "{|}";
+    size_t one_len = strcspn(words + 1, ends);
+    const char *many = words + 1 + one_len + 1;
+
+    if (words[1 + one_len] != '|')
+        return NULL;
+    size_t many_len = strcspn(many, ends);
+    if (many[many_len] != '}')
+        return NULL;
+    if (is_one(value))
+        add_line(out, words + 1, one_len);
+    else
+        add_line(out, many, many_len);
+    return many + many_len + 1;
+}
+
+/* What stands in a brace. What follows it; NULL: this one is text. */
+static const char *add_brace(struct str *out, const struct locale *locale, struct json_object *data, const char *name)
+{
+    size_t len = strspn(name, NAME_BYTES);
+    struct json_object *value = value_of(data, name, len);
+
+    if (len > 0 && name[len] == '|')
+        return add_number_word(out, name + len, value);
+    if (len == 0 || name[len] != '}')
+        return NULL;
     if (json_object_is_type(value, json_type_array))
         add_list(out, locale, value);
     else
         add_value(out, locale, value);
+    return name + len + 1;
 }
 
 void notice_add_words(struct str *out, const struct text *words, const struct locale *locale, struct json_object *data, size_t max)
@@ -167,12 +203,12 @@ void notice_add_words(struct str *out, const struct text *words, const struct lo
     size_t from = out->len;
 
     while ((brace = strchr(at, '{'))) {
-        size_t len = strspn(brace + 1, NAME_BYTES);
-        bool is_name = len > 0 && brace[1 + len] == '}';
-        add_line(out, at, (size_t)(brace - at) + !is_name);
-        if (is_name)
-            add_member(out, locale, data, brace + 1, len);
-        at = brace + 1 + (is_name ? len + 1 : 0);
+        add_line(out, at, (size_t)(brace - at));
+        at = add_brace(out, locale, data, brace + 1);
+        if (!at) {
+            str_addc(out, '{');
+            at = brace + 1;
+        }
     }
     add_line(out, at, strlen(at));
     out->len = from + utf8_clip(out->s + from, out->len - from, max);

@@ -7,7 +7,8 @@
  *     "mail": "reminder" }                                      optional: the template of a mail that is sent as well
  *
  * {name} stands for the member of that name of what is told: a text, a number in the language's digits, or a list of these. What is
- * missing leaves a gap. Names are lower-case letters, digits and _; other braces are text.
+ * missing leaves a gap. {name|one|many} is the word `one` where the member is 1, else `many`. Names are lower-case letters, digits and _; other
+ * braces are text.
  *
  * A notification is kept for its user and published (inbox.h) by a job of the handler notify; its payload is
  *

@@ -45,6 +45,17 @@ static int read_user(const struct notice *notice, struct json_object *payload, s
                    notice->event, notice->to, NOTICE_USER_MAX);
 }
 
+/* The message that it waits for; absent where it waits for none. */
+static int read_message(const struct notice *notice, struct json_object *payload, struct span *out, struct err *err)
+{
+    if (!json_object_object_get(payload, "unless_answered"))
+        return 0;
+    *out = text_of(payload, "unless_answered");
+    if (reminder_message_ok(*out))
+        return 0;
+    return err_set(err, ERR_INVALID, "The payload of %s has unless_answered, which must be the id of a message of which somebody is reminded.", notice->event);
+}
+
 static bool is_reserved(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
@@ -201,9 +212,9 @@ int notice_withdraw_mail(struct app *app, const char *job_id, struct err *err)
 
 /* `rc` is what keeping it came to. An answer ends the mails that it finds; one that was pushed after it had looked is withdrawn here, and by the
  * job's next try where this one broke off. 0 or -1. */
-static int mail(struct app *app, int rc, const struct notice *notice, const struct job *job, struct json_object *payload, struct json_object *data, struct err *err)
+static int mail(struct app *app, int rc, const struct notice *notice, const struct job *job, struct json_object *payload, struct span message,
+                struct json_object *data, struct err *err)
 {
-    struct span message = text_of(payload, "unless_answered");
     int waits = rc != INBOX_ANSWERED;
 
     if (!is_mailed(app->house, notice, payload))
@@ -236,15 +247,15 @@ static int keep(struct app *app, const struct notice *notice, const struct job *
 
 int notice_tell(struct app *app, const struct notice *notice, const struct job *job, struct json_object *payload, struct err *err)
 {
-    struct span user = { NULL, 0 };
+    struct span user = { NULL, 0 }, message = { NULL, 0 };
     struct str json = STR_INIT;
     struct json_object *data = NULL;
     int rc = -1;
 
-    if (read_user(notice, payload, &user, err) == 0 && (data = data_of(notice, payload, &json, err)))
-        rc = keep(app, notice, job, user, text_of(payload, "unless_answered"), data, &json, err);
+    if (read_user(notice, payload, &user, err) == 0 && read_message(notice, payload, &message, err) == 0 && (data = data_of(notice, payload, &json, err)))
+        rc = keep(app, notice, job, user, message, data, &json, err);
     if (rc != -1)
-        rc = mail(app, rc, notice, job, payload, data, err) < 0 ? -1 : rc != INBOX_ANSWERED;
+        rc = mail(app, rc, notice, job, payload, message, data, err) < 0 ? -1 : rc != INBOX_ANSWERED;
     json_object_put(data);
     str_free(&json);
     return rc;

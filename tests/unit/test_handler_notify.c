@@ -150,7 +150,8 @@ static void an_event_without_a_user_or_with_too_much_to_tell_fails_for_good(void
 {
     static const char *const payloads[] = { "{\"event\":\"message\"}", "{\"event\":\"message\",\"user_id\":\"\"}", "{\"event\":\"message\",\"user_id\":[]}",
                                             "{\"event\":\"message\",\"user_id\":\"a\\nb\"}", "{\"event\":\"message\",\"vendor_id\":\"u1\"}",
-                                            "{\"event\":\"nothing\",\"user_id\":\"u1\"}" };
+                                            "{\"event\":\"nothing\",\"user_id\":\"u1\"}", "{\"event\":\"message\",\"user_id\":\"u1\",\"unless_answered\":true}",
+                                            "{\"event\":\"message\",\"user_id\":\"u1\",\"unless_answered\":\"a b\"}" };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
         struct trial t = run(payloads[i], false);

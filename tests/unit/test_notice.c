@@ -146,6 +146,17 @@ static void what_is_missing_or_is_no_value_leaves_a_gap(void **state)
     assert_string_equal(filled("[{a}]", "en", "{\"a\":[null,{},\"x\"]}"), "[, , x]");
 }
 
+static void of_two_words_one_stands_where_the_number_is_one(void **state)
+{
+    (void)state;
+    assert_string_equal(filled("{n} {n|hour|hours}.", "en", "{\"n\":1}"), "1 hour.");
+    assert_string_equal(filled("{n|hour|hours}", "en", "{\"n\":\"1\"}"), "hour");
+    assert_string_equal(filled("{n|hour|hours}{m|a|b}{l||s}", "en", "{\"n\":0,\"m\":11,\"l\":[1]}"), "hoursbs");
+    assert_string_equal(filled("{n|hour|hours}", "en", "{}"), "hours");
+    assert_string_equal(filled("{n|a} {n|a|b|c} {|a|b} {n|a|b {n|a{n}|b}", "en", "{\"n\":1}"), "{n|a} {n|a|b|c} {|a|b} {n|a|b {n|a1|b}");
+    assert_string_equal(filled("{n|", "en", "{\"n\":1}"), "{n|");
+}
+
 static void other_braces_are_text(void **state)
 {
     (void)state;
@@ -201,6 +212,7 @@ int main(void)
         TEST(a_wrong_file_is_refused_with_file_place_and_reason),
         TEST(names_in_braces_are_filled_in),
         TEST(what_is_missing_or_is_no_value_leaves_a_gap),
+        TEST(of_two_words_one_stands_where_the_number_is_one),
         TEST(other_braces_are_text),
         TEST(numbers_and_lists_are_written_as_the_language_writes_them),
         TEST(control_characters_become_blanks),
