@@ -8,7 +8,12 @@
 #include "web/dispatch.h"
 #include "web/route.h"
 
+#include <math.h>
+
 enum { ROWS_MAX = 25, POINTS_MAX = 400, WIDTH = 600, HEIGHT = 160, EDGE = 4, CHART_ROWS = 8, PARSED_MAX = 512 * 1024 };
+
+#define PRICE_MAX 1e15
+#define MOMENT_MAX 253402300799999.0
 
 enum part { COINS, CHART, STOCKS, PARTS };
 static const char *const part_names[PARTS] = { [COINS] = "coins", [CHART] = "chart", [STOCKS] = "stocks" };
@@ -39,6 +44,12 @@ struct piece {
 static bool is_number(struct json_object *value)
 {
     return json_object_is_type(value, json_type_double) || json_object_is_type(value, json_type_int);
+}
+
+/* No sum, difference or quotient of such prices is anything but a number. */
+static bool is_price(struct json_object *value)
+{
+    return is_number(value) && fabs(json_object_get_double(value)) <= PRICE_MAX; /* which NaN is not */
 }
 
 static struct json_object *member(struct json_object *of, const char *name)
@@ -82,7 +93,7 @@ static void add_row(struct exchange *x, struct json_object *rows, const char *na
 {
     struct json_object *row;
 
-    if (!name || !is_number(price) || json_object_array_length(rows) >= ROWS_MAX)
+    if (!name || !is_price(price) || json_object_array_length(rows) >= ROWS_MAX)
         return;
     row = page_item(rows);
     page_text(row, "name", name);
@@ -91,7 +102,7 @@ static void add_row(struct exchange *x, struct json_object *rows, const char *na
     page_null(row, "change");
     page_flag(row, "rises", false);
     page_flag(row, "falls", false);
-    if (is_number(percent))
+    if (is_price(percent))
         add_change(x, row, json_object_get_double(percent));
 }
 
@@ -113,6 +124,12 @@ static void add_stock(struct exchange *x, struct json_object *part, struct json_
     add_row(x, member(part, "rows"), p->call.value[0], NULL, member(data, "c"), member(data, "dp"));
 }
 
+/* Of this era, up to the last year with four digits. */
+static bool is_moment(struct json_object *ms)
+{
+    return is_number(ms) && json_object_get_double(ms) >= 0 && json_object_get_double(ms) <= MOMENT_MAX;
+}
+
 /* Points as they come: [[ms, price]...]. */
 struct line {
     size_t count;
@@ -130,7 +147,7 @@ static void read_line(struct json_object *prices, struct line *l)
             continue;
         ms = json_object_array_get_idx(point, 0);
         price = json_object_array_get_idx(point, 1);
-        if (!is_number(ms) || !is_number(price) || (l->count > 0 && json_object_get_double(ms) <= l->ms[l->count - 1]))
+        if (!is_moment(ms) || !is_price(price) || (l->count > 0 && json_object_get_double(ms) <= l->ms[l->count - 1]))
             continue;
         l->ms[l->count] = json_object_get_double(ms);
         l->price[l->count] = json_object_get_double(price);

@@ -419,11 +419,23 @@ describe('The page /data', () => {
     assert.match(html, /href="\/data"[^>]*>Refresh/);
   });
 
+  test('leaves out numbers that no price and no moment can be', async () => {
+    const point = (n) => [1.8e12 + n * 6e7, 100 + (n % 2)];
+    const odd = [[-1, 5], [0, -1e308], [1, 1e308], ...Array.from({ length: 9 }, (_, n) => point(n)), [1.9e12, 1e16], [1e300, 7], ["over", 8]];
+    upstream.on('/crypto/coins/bitcoin/market_chart', JSON.stringify({ prices: odd }).replace('"over"', '1e999'));
+    upstream.on('/crypto/coins/markets', '[{"name":"Huge","current_price":1e300},{"name":"Sound","current_price":2,"price_change_percentage_24h":-1e300}]');
+    await Promise.all([peygir.cliJson('source', 'fetch', 'crypto', 'list'), peygir.cliJson('source', 'fetch', 'crypto', 'chart', 'id=bitcoin')]);
+    const { html, text } = await visitor.get('/data');
+    assert.ok(text.includes('Lowest: 100.00 – Highest: 101.00'));
+    assert.match(html, /<polyline points="0\.0,156\.0 75\.0,4\.0 [0-9., ]+"/);
+    assert.ok(text.includes('Sound') && !text.includes('Huge') && !text.includes('000.00%'));
+  });
+
   test('shows what is kept also where Redis has lost its scripts', async () => {
     await status('crypto/list', 200);
     await peygir.redis.script('FLUSH');
     const { html, text } = await visitor.get('/data');
-    assert.ok(html.includes('Good') && html.includes('<polyline') && !text.includes('are being fetched'));
+    assert.ok(html.includes('Sound') && html.includes('<polyline') && !text.includes('are being fetched'));
   });
 });
 
