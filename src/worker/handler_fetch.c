@@ -186,15 +186,30 @@ static char *validator(const char *name, const struct str *value)
     return value->len ? xasprintf("%s: %s", name, value->s) : NULL;
 }
 
-/* Those of the file come last but one, so that they win; the key's is the last. */
+/* Has the file a header of this name? */
+static bool is_named(char *const *own, const char *header)
+{
+    size_t len = strcspn(header, ":") + 1;
+
+    for (size_t i = 0; own && own[i]; i++)
+        if (strncasecmp(own[i], header, len) == 0)
+            return true;
+    return false;
+}
+
+/* What the file names is sent as it says, and once. */
 static void send_call(struct call *call, struct http *http)
 {
+    static const char *const usual[] = { "Accept: application/json", "User-Agent: peygir/" PACKAGE_VERSION };
     const struct source_fetch *f = &call->fetch;
     char *const *own = f->call.method->source->headers;
     char *match = validator("If-None-Match", &f->etag), *since = validator("If-Modified-Since", &f->modified);
-    const char *headers[32] = { "Accept: application/json", "User-Agent: peygir/" PACKAGE_VERSION };
-    size_t n = 2;
+    const char *headers[32] = { NULL };
+    size_t n = 0;
 
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+        if (!is_named(own, usual[i]))
+            headers[n++] = usual[i];
     for (size_t i = 0; own && own[i]; i++)
         headers[n++] = own[i];
     if (match)

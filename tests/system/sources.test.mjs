@@ -23,7 +23,7 @@ class Upstream {
   async listen() {
     this.server = http.createServer((request, response) => {
       const { pathname } = new URL(request.url, 'http://x');
-      this.calls.push({ pathname, url: request.url, headers: request.headers });
+      this.calls.push({ pathname, url: request.url, headers: request.headers, raw: request.rawHeaders });
       const handler = this.handlers.get(pathname);
       if (handler) handler(response, request);
       else response.writeHead(404, JSON_TYPE).end('{}');
@@ -63,6 +63,7 @@ const sourcesAt = (url, keyFile) => ({
     },
   },
   secretive: { title: 'Key in the query', address: url, private: true, key: { file: keyFile, query: 'token' }, methods: methods() },
+  choosy: { title: 'Choosy', address: url, private: true, headers: { accept: 'text/json', 'User-Agent': 'of the file' }, methods: methods() },
   bad: { title: 'Wrong answers where something is kept', address: url, private: true, methods: methods() },
   worse: { title: 'Wrong answers where nothing is', address: url, private: true, methods: methods() },
   broken: { title: 'Broken for good', address: url, private: true, methods: methods() },
@@ -388,6 +389,18 @@ describe('What is sent to a source', () => {
     await status('secretive/thing?id=keyless', 503);
     const said = [peygir.logs(), await peygir.dump(), (await peygir.cli('source', 'list')).stdout, (await peygir.cli('queue', 'list', '--state', 'delayed')).stdout];
     for (const text of said) assert.ok(!text.includes(SECRET));
+  });
+
+  test('has the headers of the file instead of those that are usual', async () => {
+    upstream.on('/thing/choosy', '[]');
+    await thing('choosy', 'choosy');
+    await kept('choosy', 'choosy');
+    const { raw } = upstream.calls.find(({ pathname }) => pathname === '/thing/choosy');
+    const values = (name) => raw.filter((_, n) => n % 2 === 1 && raw[n - 1].toLowerCase() === name);
+    assert.deepEqual([values('accept'), values('user-agent')], [['text/json'], ['of the file']]);
+    const usual = upstream.calls.find(({ pathname }) => pathname === '/thing/first').headers;
+    assert.equal(usual.accept, 'application/json');
+    assert.match(usual['user-agent'], /^peygir\/[0-9]/);
   });
 
   test('does not reach a private network that nobody allowed', async () => {
