@@ -302,6 +302,11 @@ void source_fetch_end(struct app *app, struct source_fetch *f, const struct sour
     take[a->word](app, f, a);
 }
 
+void source_fetch_drop(struct app *app, const struct source_fetch *f)
+{
+    release(app, f, "", 0);
+}
+
 /* --- pushing --- */
 
 static void queue_push(struct app *app, const struct source_call *call, char id[JOB_ID_SIZE])

@@ -6,6 +6,7 @@
  *   (the call)
  *   source_fetch_end     a good answer is stored, one that nothing has changed makes what is there fresh again; a source that wants to rest rests
  *                        for all workers; anything else leaves what is there, and for a while nobody tries for visitors, who are told why
+ *   source_fetch_drop    instead of that: the job was cancelled
  *
  * Each blocks for two round trips, three at most: of the cache, and of the main database. */
 #ifndef PEYGIR_SOURCE_FETCH_H
@@ -67,6 +68,8 @@ struct source_answer {
     const char *detail;    /* to follow "The source x ": "answered with status 500" */
 };
 void source_fetch_end(struct app *app, struct source_fetch *f, const struct source_answer *answer);
+/* Nothing comes of it, for the job is cancelled: the next may have the claim at once. */
+void source_fetch_drop(struct app *app, const struct source_fetch *f);
 
 /* What its answers bear; borrowed from it. */
 struct cache_tags source_tags(const struct source_method *m);

@@ -29,6 +29,7 @@ struct workshop {
     const char *api_url; /* LOCAL_API_URL without a final slash */
     struct warden *warden; /* of programs; NULL: there is none */
     struct mailer *mailer; /* NULL: no job type has the handler mail */
+    bool stopping;         /* what is cancelled is given back, for other workers */
 };
 
 /* What is to be called. `job` and `type` stay until `done`; the rest is copied by start. */

@@ -54,8 +54,9 @@ static int64_t apart(int64_t wait_ms)
     return wait_ms + rnd_below((uint32_t)(wait_ms / 8) + 1);
 }
 
-static void end(struct call *call)
+static void finish(void *ctx)
 {
+    struct call *call = ctx;
     const struct source_fetch *f = &call->fetch;
     struct call_result result = { .end = CALL_ANSWERED, .detail = f->why.text };
     struct str text = STR_INIT;
@@ -80,6 +81,22 @@ static void end(struct call *call)
     str_free(&call->modified);
     source_fetch_clear(&call->fetch);
     free(call);
+}
+
+static void drop(struct app *app, void *ctx)
+{
+    struct call *call = ctx;
+
+    source_fetch_drop(app, &call->fetch);
+}
+
+/* What was cancelled gives its claim back; where the worker stops, the job goes on elsewhere, with the same claim. */
+static void end(struct call *call)
+{
+    if (call->cancelled && !call->shop->stopping && call->fetch.claim[0])
+        pool_run(call->shop->pool, drop, finish, call);
+    else
+        finish(call);
 }
 
 /* --- KEEPING --- */

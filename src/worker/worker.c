@@ -107,6 +107,7 @@ static void give_back(uv_timer_t *timer)
     if (w->phase == WORKER_IS_LEAVING)
         return;
     w->phase = WORKER_IS_GIVING_BACK;
+    w->shop.stopping = true;
     for (struct carry *c = w->first, *next; c; c = next) {
         next = c->next;
         holds = carry_stop(c, w->hurry) || holds;

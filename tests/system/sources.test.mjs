@@ -489,6 +489,19 @@ describe('By the clock and by hand', () => {
     assert.equal(upstream.count('/thing/twice'), 1);
   });
 
+  test('a job that is cancelled while the source is silent leaves nobody waiting for it', async () => {
+    upstream.on('/thing/silenced', () => {});
+    const payload = JSON.stringify({ source: 'up', method: 'thing', params: { id: 'silenced' } });
+    const { id } = await peygir.cliJson('queue', 'push', 'fetch_data', '--payload', payload);
+    await waitFor(() => upstream.count('/thing/silenced') === 1, { what: 'the source to be called' });
+    assert.equal(cacheStatus(await thing('silenced')), 'peygir; fwd=uri-miss; collapsed');
+    await peygir.cliJson('queue', 'cancel', id);
+    await waitFor(async () => !(await cache.exists('peygir:cache:claim:up_thing_id=silenced')), { what: 'the claim to be given back' });
+    upstream.on('/thing/silenced', '["heard"]');
+    assert.equal(cacheStatus(await thing('silenced')), 'peygir; fwd=uri-miss');
+    assert.equal((await kept('silenced')).html, '["heard"]');
+  });
+
   test('a payload that names no source, or breaks a rule, fails for good and says why', async () => {
     for (const [payload, sentence] of [['{"source":"nothing"}', /names no source/], ['{"source":"up","method":"thing","params":{"id":".."}}', /The parameter .id. of the payload/]]) {
       const { id } = await peygir.cliJson('queue', 'push', 'fetch_data', '--payload', payload);
