@@ -273,8 +273,21 @@ static struct json_object *part_of(struct json_object *data, enum part which)
     return part;
 }
 
-/* Before the next exchange takes the value away. */
-static void show(struct exchange *x, struct json_object *data, enum part which, const struct piece *p)
+/* A part is as old as its oldest piece. */
+static void date_part(struct exchange *x, struct json_object *part, const struct piece *p, int64_t *age_ms)
+{
+    if (p->entry.fresh_ms <= 0)
+        page_flag(part, "is_old", true);
+    if (p->entry.age_ms < *age_ms)
+        return;
+    *age_ms = p->entry.age_ms;
+    str_reset(&x->words);
+    locale_add_date(x->locale, &x->words, house_now_ms(x->seat->app.house) - p->entry.age_ms, true);
+    page_text(part, "as_of", x->words.s);
+}
+
+/* Before the next exchange takes the value away. *age_ms: of what was shown of the part before; 0: nothing. */
+static void show(struct exchange *x, struct json_object *data, enum part which, const struct piece *p, int64_t *age_ms)
 {
     struct json_object *part = part_of(data, which), *json = NULL;
     struct span value = p->entry.value;
@@ -286,10 +299,7 @@ static void show(struct exchange *x, struct json_object *data, enum part which, 
     } else {
         add_piece[which](x, part, json, p);
         json_object_put(json);
-        str_reset(&x->words);
-        locale_add_date(x->locale, &x->words, house_now_ms(x->seat->app.house) - p->entry.age_ms, true);
-        page_text(part, "as_of", x->words.s);
-        page_flag(part, "is_old", p->entry.fresh_ms <= 0);
+        date_part(x, part, p, age_ms);
     }
 }
 
@@ -307,6 +317,7 @@ enum problem page_market(struct exchange *x)
     struct piece pieces[ARRAY_LEN(wanted)];
     struct json_object *data = page_data();
     enum problem problem = PROBLEM_NONE;
+    int64_t age_ms[PARTS] = { 0 };
 
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         find_piece(x->seat->app.house, i, &pieces[i]);
@@ -318,7 +329,7 @@ enum problem page_market(struct exchange *x)
             page_null(data, part_names[i]);
         for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
             if (pieces[i].call.method)
-                show(x, data, wanted[i].part, &pieces[i]);
+                show(x, data, wanted[i].part, &pieces[i], &age_ms[wanted[i].part]);
         fetch_due(x, pieces);
         page_refresh(x, data, 30);
         page_answer(x, 200, "market", locale_text(x->locale, "title.market"), data);

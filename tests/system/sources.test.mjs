@@ -444,6 +444,19 @@ describe('The page /data', () => {
     assert.ok(text.includes('Sound') && !text.includes('Huge') && !text.includes('000.00%'));
   });
 
+  test('says of several pieces that stand together how old the oldest is', async (t) => {
+    upstream.on('/stock/quote', '{"c":12.5,"dp":1}');
+    const shares = await start({ env: { PEYGIR_DEMO: 'off', STOCK_API_URL: `${upstream.url}/stock` } });
+    t.after(() => shares.stop());
+    await Promise.all(['AAPL', 'MSFT', 'GOOGL', 'AMZN'].map((symbol) => shares.cliJson('source', 'fetch', 'stock', 'quote', `symbol=${symbol}`)));
+    const guest = shares.visitor(), fresh = (await guest.get('/data?lang=en')).text;
+    assert.ok(fresh.includes('AMZN') && !fresh.includes('2021') && !fresh.includes('being fetched anew'));
+    await shares.redis.select(1);
+    await shares.redis.hset('peygir:cache:fresh:stock_quote_symbol=MSFT', 'at', String(Date.UTC(2021, 5, 15)), 'fresh', '1');
+    const { text } = await guest.get('/data');
+    assert.match(text, /As of [^\n]*2021[^\n]*being fetched anew/);
+  });
+
   test('shows what is kept also where Redis has lost its scripts', async () => {
     await status('crypto/list', 200);
     await peygir.redis.script('FLUSH');
