@@ -131,8 +131,10 @@ static int look(struct app *app, struct source_fetch *f, int64_t created_ms, str
         memcpy(f->claim, entry.held.s, entry.held.len + 1); /* a visitor's, for whom this job was pushed */
     if (found == 0)
         return 1;
-    keep_validator(&f->etag, entry.etag);
-    keep_validator(&f->modified, entry.modified);
+    if (f->call.method->time_count == 0) { /* with moments in it the URL is another one each time, and validators are of one URL */
+        keep_validator(&f->etag, entry.etag);
+        keep_validator(&f->modified, entry.modified);
+    }
     return !(created_ms > 0 && house_now_ms(app->house) - entry.age_ms >= created_ms);
 }
 

@@ -15,11 +15,15 @@ static const char definition[] =
 static const char keyed[] = "{\"title\":\"Keyed\",\"address\":\"https://api.example.org\",\"key\":{\"file\":\"/nowhere/key\",\"header\":\"X-Key\"},"
                             "\"methods\":{\"thing\":{\"path\":\"/t\",\"fresh\":100,\"stale\":1000,\"tags\":[\"prices\"]}}}";
 
+static const char timed[] = "{\"title\":\"Timed\",\"address\":\"https://api.example.org\",\"methods\":{\"thing\":{\"path\":\"/t\",\"times\":{\"to\":0},"
+                            "\"fresh\":100,\"stale\":1000}}}";
+
 static int start(void **state)
 {
     files_setup(state);
     house_start();
     files_put("keyed.json", keyed);
+    files_put("timed.json", timed);
     files_put("x.json", definition);
     house_set("PEYGIR_SOURCES_DIR", files_dir());
     house_set("PEYGIR_LOCALES_DIR", files_source("www/locales"));
@@ -98,6 +102,21 @@ static void what_is_kept_is_asked_for_again_with_its_validators(void **state)
     assert_int_equal(ended(&f, &(struct source_answer){ .word = SOURCE_SAYS_SAME }), SOURCE_UNCHANGED);
     value_is(KEY, "[1]");
     assert_true(look(KEY).fresh_ms > 80000);
+}
+
+static void what_is_asked_for_with_another_url_each_time_has_no_validators(void **state)
+{
+    const struct span payload = SPAN("{\"source\":\"timed\",\"method\":\"thing\",\"params\":{}}");
+    struct source_fetch f;
+
+    (void)state;
+    assert_int_equal(source_fetch_begin(&app, &f, payload, 0), 1);
+    assert_int_equal(ended(&f, &(struct source_answer){ .word = SOURCE_SAYS_DATA, .body = SPAN("[1]"), .etag = SPAN("\"1\""), .modified = SPAN("today") }),
+                     SOURCE_STORED);
+    make_stale("timed_thing");
+    assert_int_equal(source_fetch_begin(&app, &f, payload, 0), 1);
+    assert_true(f.etag.len == 0 && f.modified.len == 0);
+    source_fetch_clear(&f);
 }
 
 static void what_is_wrong_leaves_what_is_kept_and_tells_visitors(void **state)
@@ -222,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_good_answer_is_stored_for_the_visitor_whose_claim_it_is),
         TEST(what_is_kept_is_asked_for_again_with_its_validators),
+        TEST(what_is_asked_for_with_another_url_each_time_has_no_validators),
         TEST(what_is_wrong_leaves_what_is_kept_and_tells_visitors),
         TEST(nothing_there_is_told_as_such),
         TEST(what_was_invalidated_while_it_was_fetched_is_not_stored),
