@@ -44,7 +44,7 @@ struct source_fetch {
     bool broken;                      /* it says that the source itself is broken */
     bool retryable;                   /* FAILED: trying again may help */
     const char *code;                 /* FAILED: "refused", "invalid_payload"... */
-    struct err why;                   /* FAILED, LATER: a sentence without key, address and values */
+    struct err why;                   /* FAILED, LATER: a sentence. It may name host and port, or the file of the key; never path, values and key */
 };
 void source_fetch_clear(struct source_fetch *f);
 
