@@ -110,7 +110,7 @@ static size_t queue_looks(struct app *app, struct look looks[], size_t n)
     if (!main_first)
         queue_sessions(app, looks, n, &count);
     queue_main(app, looks, n, &count);
-    at_limits = count - LIMIT_REPLIES;
+    at_limits = count > LIMIT_REPLIES ? count - LIMIT_REPLIES : 0; /* where nothing is limited nobody looks there */
     if (main_first)
         queue_sessions(app, looks, n, &count);
     if (!data_first)
