@@ -103,8 +103,7 @@ static enum problem look_and_answer(struct exchange *x)
 /* Most often what the cache has came along with the look. */
 enum problem api_data(struct exchange *x)
 {
-    const struct source *source = sources_find(x->seat->app.house->sources, x->source);
-    const struct source_method *method = source ? source_find_method(source, x->source_method) : NULL;
+    const struct source_method *method = data_method(x);
 
     if (!method)
         return exchange_say(x, PROBLEM_NOT_FOUND, "data.unknown");

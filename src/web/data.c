@@ -39,11 +39,17 @@ size_t data_given(const struct exchange *x, struct source_given given[])
     return count;
 }
 
+const struct source_method *data_method(const struct exchange *x)
+{
+    const struct source *source = sources_find(x->seat->app.house->sources, x->source);
+
+    return source ? source_find_method(source, x->source_method) : NULL;
+}
+
 /* What is wrong with it the route's function tells. */
 static void read_call(struct exchange *x)
 {
-    const struct source *source = sources_find(x->seat->app.house->sources, x->source);
-    const struct source_method *method = source ? source_find_method(source, x->source_method) : NULL;
+    const struct source_method *method = data_method(x);
     struct source_given given[FORM_FIELDS];
 
     if (method)

@@ -11,6 +11,8 @@ struct cache_want data_want(const struct cache_tags *tags);
  * is given back, so that the next one may. What was read from the cache is gone afterwards. */
 enum problem data_fetch(struct exchange *x, const struct source_call *call, const char *claim, bool is_kept);
 
+/* The method that the path names; NULL: there is none. */
+const struct source_method *data_method(const struct exchange *x);
 /* The parameters of the query into given[FORM_FIELDS]; their number. `lang` chooses the language, here as everywhere. */
 size_t data_given(const struct exchange *x, struct source_given given[]);
 

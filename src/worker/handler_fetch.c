@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "core/source_fetch.h"
 #include "net/http.h"
+#include "worker/answer.h"
 #include "worker/breaker.h"
 #include "worker/handler.h"
 
@@ -40,14 +41,6 @@ static void add_result(const struct source_fetch *f, struct str *out)
     str_addf(out, ",\"bytes\":%zu}}", f->bytes);
 }
 
-/* Trying again would not help. */
-static void add_error(const struct source_fetch *f, struct str *out)
-{
-    str_addf(out, "{\"status\":\"error\",\"code\":\"%s\",\"message\":", f->code);
-    str_add_json(out, f->why.text, strlen(f->why.text));
-    str_adds(out, ",\"retryable\":false}");
-}
-
 /* What waits for the same moment does not come back all at once. */
 static int64_t apart(int64_t wait_ms)
 {
@@ -66,7 +59,7 @@ static void finish(void *ctx)
     else if (f->verdict == SOURCE_FAILED && f->retryable)
         result.end = CALL_BROKEN;
     else if (f->verdict == SOURCE_FAILED)
-        add_error(f, &text);
+        answer_add_error(&text, f->code, f->why.text, false); /* trying again would not help */
     else
         add_result(f, &text);
     result.answer = (struct span){ text.s, text.len };
