@@ -203,6 +203,7 @@ static int look_at(struct app *app, const struct span keys[], size_t count, cons
     }
     return 0;
 }
+
 int cache_look_many(struct app *app, const struct span keys[], size_t count, const struct cache_want wants[], struct cache_entry out[], struct err *err)
 {
     bool late = false;
@@ -217,6 +218,7 @@ int cache_look_many(struct app *app, const struct span keys[], size_t count, con
 
 int cache_look(struct app *app, struct span key, const struct cache_want *want, struct cache_entry *out, struct err *err)
 {
+    *out = (struct cache_entry){ .age_ms = 0 };
     if (cache_look_many(app, &key, 1, want, out, err) < 0)
         return -1;
     return out->value.s != NULL;
