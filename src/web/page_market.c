@@ -12,7 +12,7 @@
 
 enum { ROWS_MAX = 25, POINTS_MAX = 400, WIDTH = 600, HEIGHT = 160, EDGE = 4, CHART_ROWS = 8, PARSED_MAX = 512 * 1024 };
 
-#define PRICE_MAX 1e15
+#define AMOUNT_MAX 1e15
 #define MOMENT_MAX 253402300799999.0
 
 enum part { COINS, CHART, STOCKS, PARTS };
@@ -46,10 +46,10 @@ static bool is_number(struct json_object *value)
     return json_object_is_type(value, json_type_double) || json_object_is_type(value, json_type_int);
 }
 
-/* No sum, difference or quotient of such prices is anything but a number. */
-static bool is_price(struct json_object *value)
+/* No sum, difference or quotient of such prices or changes is anything but a number. */
+static bool is_amount(struct json_object *value)
 {
-    return is_number(value) && fabs(json_object_get_double(value)) <= PRICE_MAX; /* which NaN is not */
+    return is_number(value) && fabs(json_object_get_double(value)) <= AMOUNT_MAX; /* which NaN is not */
 }
 
 static struct json_object *member(struct json_object *of, const char *name)
@@ -93,7 +93,7 @@ static void add_row(struct exchange *x, struct json_object *rows, const char *na
 {
     struct json_object *row;
 
-    if (!name || !is_price(price) || json_object_array_length(rows) >= ROWS_MAX)
+    if (!name || !is_amount(price) || json_object_array_length(rows) >= ROWS_MAX)
         return;
     row = page_item(rows);
     page_text(row, "name", name);
@@ -102,7 +102,7 @@ static void add_row(struct exchange *x, struct json_object *rows, const char *na
     page_null(row, "change");
     page_flag(row, "rises", false);
     page_flag(row, "falls", false);
-    if (is_price(percent))
+    if (is_amount(percent))
         add_change(x, row, json_object_get_double(percent));
 }
 
@@ -147,7 +147,7 @@ static void read_line(struct json_object *prices, struct line *l)
             continue;
         ms = json_object_array_get_idx(point, 0);
         price = json_object_array_get_idx(point, 1);
-        if (!is_moment(ms) || !is_price(price) || (l->count > 0 && json_object_get_double(ms) <= l->ms[l->count - 1]))
+        if (!is_moment(ms) || !is_amount(price) || (l->count > 0 && json_object_get_double(ms) <= l->ms[l->count - 1]))
             continue;
         l->ms[l->count] = json_object_get_double(ms);
         l->price[l->count] = json_object_get_double(price);
