@@ -233,7 +233,7 @@ static void more_than_a_batch_ends_too(void **state)
     enum { COUNT = JOB_BATCH + 5 };
     struct err err = ERR_INIT;
     struct job_end ends[COUNT];
-    char ids[COUNT][8];
+    char ids[COUNT][16];
 
     (void)state;
     for (int i = 0; i < COUNT; i++) {
