@@ -119,6 +119,7 @@ describe('A visitor who leaves an address', () => {
   test('hears nothing of a request that is cancelled', async () => {
     work = () => {};
     const to = address(), { visitor, hash } = await request(to);
+    await waitFor(() => bot.of(hash).length, { what: 'the bot to be called' });
     assert.equal((await visitor.act(hash, 'cancel')).status, 200);
     assert.equal((await mailJob(hash, 'cancelled1')).status, 'completed');
     assert.equal(mailsTo(to).length, 0);
