@@ -13,10 +13,13 @@ static int is_definition(const struct dirent *entry)
     return entry->d_name[0] != '.' && len > strlen(ENDING) && strcmp(entry->d_name + len - strlen(ENDING), ENDING) == 0;
 }
 
-/* By bytes, so that the order is the same on every machine. */
+/* By bytes, so that the order is the same on every machine, and without the ending: "a.json" comes before "a-b.json". */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    size_t left = strlen((*a)->d_name) - strlen(ENDING), right = strlen((*b)->d_name) - strlen(ENDING);
+    int order = memcmp((*a)->d_name, (*b)->d_name, left < right ? left : right);
+
+    return order ? order : (left > right) - (left < right);
 }
 
 static int call(const char *dir, const char *entry, definitions_fn fn, void *ctx, struct err *err)

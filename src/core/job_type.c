@@ -116,19 +116,11 @@ static int load_one(void *ctx, const char *file, const char *name, struct err *e
     return 0;
 }
 
-/* Not the order of the files: "a-b.json" comes before "a.json". */
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(struct job_type *const *)a)->name, (*(struct job_type *const *)b)->name);
-}
-
 struct job_types *job_types_open(const char *dir, struct err *err)
 {
     struct job_types *all = xcalloc(1, sizeof(*all));
     int rc = definitions_each(dir, load_one, all, err);
 
-    if (all->count)
-        qsort(all->list, all->count, sizeof(struct job_type *), by_name);
     if (rc == 0 && !job_types_find(all, SPAN(TYPE_DEFAULT)))
         rc = err_set(err, ERR_CONFIG, "%s: there is no %s.json; it is the type of jobs that name none.", dir,
                      TYPE_DEFAULT);

@@ -43,7 +43,7 @@ struct notices *notices_open(const char *dir, struct err *err);
 void notices_free(struct notices *n);
 const struct notice *notices_find(const struct notices *n, struct span event); /* NULL: none, or no notices at all */
 size_t notices_count(const struct notices *n);
-const struct notice *notices_at(const struct notices *n, size_t i); /* in order of their files */
+const struct notice *notices_at(const struct notices *n, size_t i); /* by name, ascending */
 
 /* Append the words in a language with what `data` (an object) has, in one line of at most `max` bytes. */
 void notice_add_words(struct str *out, const struct text *words, const struct locale *locale, struct json_object *data, size_t max);

@@ -103,12 +103,6 @@ static int load_one(void *ctx, const char *file, const char *name, struct err *e
     return 0;
 }
 
-/* Not the order of the files: "a-b.json" comes before "a.json". */
-static int by_slug(const void *a, const void *b)
-{
-    return strcmp((*(struct service *const *)a)->slug, (*(struct service *const *)b)->slug);
-}
-
 int services_load(const char *dir, struct services **out, struct err *err)
 {
     struct services *all = xcalloc(1, sizeof(*all));
@@ -117,8 +111,6 @@ int services_load(const char *dir, struct services **out, struct err *err)
         services_free(all);
         return -1;
     }
-    if (all->count)
-        qsort(all->list, all->count, sizeof(struct service *), by_slug);
     *out = all;
     return 0;
 }

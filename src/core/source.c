@@ -117,12 +117,6 @@ static int load_one(void *ctx, const char *file, const char *name, struct err *e
     return 0;
 }
 
-/* Not the order of the files: "a-b.json" comes before "a.json". */
-static int by_name(const void *a, const void *b)
-{
-    return strcmp((*(struct source *const *)a)->name, (*(struct source *const *)b)->name);
-}
-
 int sources_load(const char *dir, struct sources **out, struct err *err)
 {
     struct sources *all = xcalloc(1, sizeof(*all));
@@ -131,8 +125,6 @@ int sources_load(const char *dir, struct sources **out, struct err *err)
         sources_free(all);
         return -1;
     }
-    if (all->count)
-        qsort(all->list, all->count, sizeof(struct source *), by_name);
     *out = all;
     return 0;
 }
