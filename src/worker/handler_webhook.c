@@ -8,6 +8,7 @@
 #include "core/token.h"
 #include "core/webhook.h"
 #include "net/http.h"
+#include "worker/answer.h"
 #include "worker/breaker.h"
 #include "worker/handler.h"
 
@@ -48,7 +49,7 @@ static void answer(struct call *call, const char *text)
 /* Calling again would not help. */
 static void refuse(struct call *call, const char *code, const char *sentence)
 {
-    str_addf(&call->answer, "{\"status\":\"error\",\"code\":\"%s\",\"message\":\"%s\",\"retryable\":false}", code, sentence);
+    answer_add_error(&call->answer, code, sentence, false);
     answer(call, call->answer.s);
 }
 
