@@ -117,8 +117,10 @@ static void add_sample(struct keyspace *out, const struct house *h, int64_t tota
         find(&sample, name)->count++;
         picked++;
     }
-    for (size_t i = 0; i < sample.families; i++)
-        find(out, sample.family[i].name)->count += (total * sample.family[i].count + picked / 2) / picked;
+    for (size_t i = 0; i < sample.families; i++) {
+        int64_t about = (total * sample.family[i].count + picked / 2) / picked;
+        find(out, sample.family[i].name)->count += about > 0 ? about : 1; /* one was seen */
+    }
     out->total += total;
 }
 
