@@ -142,16 +142,13 @@ static char *outsiders_payload(const struct reply *hash)
     return str_take(&out, NULL);
 }
 
-/* reply: id, run, fields and values. */
-static void read_job(struct job *job, const char *queue, const struct reply *reply)
+static void read_job(struct job *job, const char *queue, struct span id, int64_t run, const struct reply *hash)
 {
-    const struct span id = reply_text(&reply->item[0]);
-    const struct reply *hash = &reply->item[2];
     bool outsiders = is_outsiders(hash);
 
     *job = (struct job){ .queue = xstrdup(queue ? queue : JOB_QUEUE_DEFAULT),
                          .id = xmemdupz(id.s, id.len),
-                         .run = reply_int(&reply->item[1], 0) };
+                         .run = run };
     for (size_t i = 0; i + 1 < hash->count; i += 2) {
         const struct field_row *row = find_field(reply_text(&hash->item[i]));
         if (row && (!outsiders || row->kind < FIELD_TEXT_OURS))
@@ -205,8 +202,13 @@ int job_take(struct app *app, struct job_take *t, struct err *err)
         return err_set(err, ERR_FAILED, "job_take.lua gave an answer that is not known here");
     t->paused = reply_int(&reply->item[0], 0) != 0;
     t->next_ms = reply_int(&reply->item[1], -1);
-    for (; 2 + taken < reply->count && taken < t->max; taken++)
-        read_job(&t->jobs[taken], t->queue, &reply->item[2 + taken]);
+    for (size_t i = 2; i + 2 < reply->count && taken < t->max; taken++) {
+        const struct reply *job = &reply->item[i], hash = { .type = REPLY_ARRAY, .count = (size_t)reply_int(&job[2], 0), .item = &job[3] };
+        if (hash.count > reply->count - i - 3)
+            break;
+        read_job(&t->jobs[taken], t->queue, reply_text(&job[0]), reply_int(&job[1], 0), &hash);
+        i += 3 + hash.count;
+    }
     return (int)taken;
 }
 

@@ -12,6 +12,7 @@ local ended = {completed = true, failed = true, cancelled = true}
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+-- include part_number.lua
 -- include part_back.lua
 
 local filled = {}

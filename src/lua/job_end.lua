@@ -16,6 +16,7 @@ local now_text = string.format('%.0f', now)
 
 -- include part_tell.lua
 -- include part_history.lua
+-- include part_number.lua
 -- include part_back.lua
 -- include part_room.lua
 

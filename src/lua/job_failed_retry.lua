@@ -15,6 +15,7 @@ local time = call('TIME')
 local now_text = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 
 -- include part_tell.lua
+-- include part_number.lua
 -- include part_back.lua
 
 local function forget(other)

@@ -50,7 +50,7 @@ local function push(keys, args)
   end
   call('HSET', data, 'status', 'pending', 'created_at', now, unpack(args, first_field))
   call('INCR', keys[4])
-  if call('HINCRBY', keys[5], 'tasks_total', 1) == 1 then
+  if call('HINCRBY', keys[5], 'tasks_total', '1') == 1 then
     call('EXPIRE', keys[5], 90 * 86400)
   end
   local message = args[2] .. now .. '}'
