@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { CREDIT, OCR, progressPath } from '../lib/demo.mjs';
@@ -23,10 +24,12 @@ const ALL = { server: 'nginx', 'x-content-type-options': 'nosniff', 'cross-origi
 const PAGE = { ...ALL, 'content-security-policy': CSP_PAGE, 'referrer-policy': 'same-origin', 'permissions-policy': PERMISSIONS, 'cross-origin-opener-policy': 'same-origin' };
 const DATA = { ...ALL, 'content-security-policy': CSP_DATA, 'referrer-policy': 'no-referrer' };
 const FILE = { ...ALL, 'content-security-policy': CSP_STATIC, 'referrer-policy': 'same-origin', 'cache-control': 'public, max-age=3600' };
-const ERROR = { ...ALL, 'content-security-policy': CSP_ERROR, 'referrer-policy': 'same-origin', 'permissions-policy': PERMISSIONS, 'cross-origin-opener-policy': 'same-origin', 'cache-control': 'no-store' };
+const OWN = { ...ALL, 'content-security-policy': CSP_ERROR, 'referrer-policy': 'same-origin', 'permissions-policy': PERMISSIONS, 'cross-origin-opener-policy': 'same-origin', 'cache-control': 'no-store' };
+const ERROR = { ...OWN, 'content-type': 'text/html; charset=utf-8' };
+const PROBLEM = { ...OWN, 'content-type': 'application/problem+json' };
 const PERSONAL = { 'cache-control': 'no-store' };
 
-// Of the connection and the body, not of what the answer is.
+// Of the connection and the body, not of what the answer is, unless a case says them.
 const PLAIN = ['date', 'connection', 'keep-alive', 'content-length', 'transfer-encoding', 'content-type', 'content-language', 'set-cookie', 'location', 'etag', 'last-modified', 'accept-ranges'];
 
 function ask(options, body) {
@@ -40,7 +43,24 @@ function ask(options, body) {
   });
 }
 
-const rest = (headers) => Object.fromEntries(Object.entries(headers).filter(([name]) => !PLAIN.includes(name)));
+// What no client of HTTP would send: these bytes, and the head of what is answered.
+async function write(port, text) {
+  const socket = net.connect(port, '127.0.0.1').setEncoding('latin1');
+  let said = '';
+  socket.on('data', (part) => (said += part));
+  socket.write(text);
+  await once(socket, 'close');
+  const [line, ...lines] = said.slice(0, said.indexOf('\r\n\r\n')).split('\r\n');
+  const headers = {};
+  for (const [name, value] of lines.map((one) => one.split(/: (.*)/))) {
+    headers[name.toLowerCase()] = [headers[name.toLowerCase()], value].filter((each) => each !== undefined).join(', ');
+  }
+  return { status: Number(line.split(' ')[1]), headers };
+}
+
+const rest = (headers, expected = {}) => Object.fromEntries(Object.entries(headers).filter(([name]) => name in expected || !PLAIN.includes(name)));
+
+const assertExact = (headers, expected, message) => assert.deepEqual(rest(headers, expected), expected, message);
 
 let peygir, cookie, token, hash;
 
@@ -57,6 +77,7 @@ after(() => peygir?.stop());
 describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
   const json = { 'content-type': 'application/json' };
+  const LARGE = 'x'.repeat(70_000), BAD_CHUNK = 'Host: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n';
   const cases = [
     ['a page that is the same for all', () => ({ path: '/' }), 200, { ...PAGE, 'cache-control': 'private, no-cache', vary: 'Cookie, Accept-Language' }],
     ['a form', () => ({ path: `/services/${CREDIT}` }), 200, { ...PAGE, ...PERSONAL }],
@@ -79,24 +100,44 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     ['a static file that is not there', () => ({ path: '/static/none.css' }), 404, ERROR],
     ['a directory of static files', () => ({ path: '/static/' }), 404, ERROR],
     ['a static file that something is posted to', () => ({ path: '/static/style.css', method: 'POST' }), 405, ERROR],
+    ['a static file with a body too large', () => ({ path: '/static/style.css', method: 'POST', body: LARGE }), 413, ERROR],
+    ['a static file, if it is another', () => ({ path: '/static/style.css', headers: { 'if-match': '"x"' } }), 412, ERROR],
+    ['a part of a static file that it does not have', () => ({ path: '/static/style.css', headers: { range: 'bytes=9999999-' } }), 200, { ...FILE, vary: 'Accept-Encoding' }],
     ['the description of the API', () => ({ path: '/api/openapi.json' }), 200, { ...DATA, 'cache-control': 'public, max-age=300', vary: 'Accept-Encoding' }],
-    ['the description of the API that something is posted to', () => ({ path: '/api/openapi.json', method: 'POST' }), 405, ERROR],
+    ['the description of the API that something is posted to', () => ({ path: '/api/openapi.json', method: 'POST' }), 405, PROBLEM],
+    ['the description of the API with a body too large', () => ({ path: '/api/openapi.json', method: 'POST', body: LARGE }), 413, PROBLEM],
+    ['the description of the API, if it is another', () => ({ path: '/api/openapi.json', headers: { 'if-match': '"x"' } }), 412, ERROR],
     ['the icon', () => ({ path: '/favicon.ico' }), 204, { ...ALL, 'referrer-policy': 'same-origin' }],
-    ['a body too large for a page', () => ({ path: `/services/${OCR}`, method: 'POST', headers: form, body: 'x'.repeat(70_000) }), 413, ERROR],
-    ['a body too large for JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: json, body: 'x'.repeat(70_000) }), 413, ERROR],
+    ['a body too large for a page', () => ({ path: `/services/${OCR}`, method: 'POST', headers: form, body: LARGE }), 413, ERROR],
+    ['a body too large for JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: json, body: LARGE }), 413, PROBLEM],
+    ...['/api', '/api/internal', '/api/internal/tokens', `/api/local-requests/${NOBODY}/events`, '/ws', '/healthz', '/readyz', '/metrics']
+      .map((where) => [`a body too large for ${where}`, () => ({ path: where, method: 'POST', body: LARGE }), 413, PROBLEM]),
+    ['the root of the API', () => ({ path: '/api' }), 404, { ...DATA, ...PERSONAL }],
+    ['the root of the routes of programs', () => ({ path: '/api/internal' }), 404, { ...DATA, ...PERSONAL }],
     ['an address too long', () => ({ path: `/?${'x'.repeat(9000)}` }), 414, ERROR],
+    ['an address of the API too long', () => ({ path: `/api/services?${'x'.repeat(9000)}` }), 414, ERROR],
     ['a header too long', () => ({ path: '/', headers: { 'x-long': 'y'.repeat(9000) } }), 431, ERROR],
+    ['a header too long for JSON', () => ({ path: '/api/services', headers: { 'x-long': 'y'.repeat(9000) } }), 431, PROBLEM],
     ['a method that nginx refuses', () => ({ path: '/', method: 'TRACE' }), 405, ERROR],
+    ['a method that nginx refuses for JSON', () => ({ path: '/api/services', method: 'TRACE' }), 405, PROBLEM],
     ['a way of transfer that nginx does not know', () => ({ path: '/', method: 'POST', headers: { 'transfer-encoding': 'gzip' } }), 501, ERROR],
+    ['a way of transfer that nginx does not know for JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: { 'transfer-encoding': 'gzip' } }), 501, ERROR],
+    ['an address with a NUL', () => ({ path: '/%00' }), 400, ERROR],
+    ['no host', () => ({ text: 'GET / HTTP/1.1\r\n\r\n' }), 400, ERROR],
+    ['no host for JSON', () => ({ text: 'GET /api/services HTTP/1.1\r\n\r\n' }), 400, PROBLEM],
+    ['chunks that are none', () => ({ text: `POST /services/${OCR} HTTP/1.1\r\n${BAD_CHUNK}` }), 400, ERROR],
+    ...['/api', '/api/local-requests', '/api/internal/tokens', `/api/local-requests/${NOBODY}/events`, '/healthz']
+      .map((where) => [`chunks that are none for ${where}`, () => ({ text: `POST ${where} HTTP/1.1\r\n${BAD_CHUNK}` }), 400, PROBLEM]),
+    ['chunks that are none for a static file', () => ({ text: `GET /static/style.css HTTP/1.1\r\n${BAD_CHUNK}` }), 400, ERROR],
+    ['a version of HTTP that there is not', () => ({ text: 'GET /api/services HTTP/2.0\r\nHost: x\r\n\r\n' }), 505, ERROR],
   ];
   for (const [what, make, status, expected] of cases) {
     test(what, async () => {
-      const { body, headers, ...options } = make();
-      const answer = await ask({ port: peygir.port, ...options, headers: { cookie, 'accept-language': 'en', ...headers } }, body);
+      const { body, headers, text, ...options } = make();
+      const answer = text ? await write(peygir.port, text) : await ask({ port: peygir.port, ...options, headers: { cookie, 'accept-language': 'en', ...headers } }, body);
       assert.equal(answer.status, status);
-      const found = rest(answer.headers);
-      for (const name of Object.keys(expected)) if (expected[name] === undefined) delete found[name];
-      assert.deepEqual(found, Object.fromEntries(Object.entries(expected).filter(([, value]) => value !== undefined)));
+      for (const name of Object.keys(expected)) if (expected[name] === undefined) delete answer.headers[name];
+      assertExact(answer.headers, Object.fromEntries(Object.entries(expected).filter(([, value]) => value !== undefined)));
     });
   }
 
@@ -106,10 +147,10 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     process.kill(pid, 'SIGKILL');
     fs.renameSync(peygir.file('web.sock'), peygir.file('web.away'));
     try {
-      for (const where of ['/', '/api/services']) {
+      for (const [where, kind] of [['/', ERROR], ...['/api', '/api/services', '/api/internal/tokens', '/healthz', '/readyz', '/metrics'].map((one) => [one, PROBLEM])]) {
         const answer = await ask({ port: peygir.port, path: where });
         assert.equal(answer.status, 502, where);
-        assert.deepEqual(rest(answer.headers), { ...ERROR, 'retry-after': '5' });
+        assertExact(answer.headers, { ...kind, 'retry-after': '5' }, where);
       }
     } finally {
       fs.renameSync(peygir.file('web.away'), peygir.file('web.sock'));
@@ -117,6 +158,16 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     }
     await peygir.ready();
   });
+});
+
+test('what nginx says itself is one list for all paths, and each of its pages and problems is there', () => {
+  const lines = fs.readFileSync(path.join(SOURCE, 'nginx/peygir-locations.conf'), 'utf8').match(/^.*\berror_page .*;$/gm);
+  const said = lines.flatMap((line) => line.match(/^error_page [\d =]+ \/errors\/(\S+);$/)?.[1] ?? assert.fail(`it is not for all: ${line}`));
+  const files = [...new Set(said.flatMap((name) => ['html', 'json'].map((kind) => name.replace('$peygir_errors', kind))))].sort();
+  assert.deepEqual(fs.readdirSync(path.join(SOURCE, 'nginx/errors')).sort(), files);
+  for (const name of files.filter((one) => one.endsWith('.json'))) {
+    assert.equal(JSON.parse(fs.readFileSync(path.join(SOURCE, 'nginx/errors', name), 'utf8')).status, parseInt(name, 10), name);
+  }
 });
 
 describe('the site for production', () => {
@@ -179,6 +230,12 @@ describe('the site for production', () => {
     for (const options of [{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }]) {
       await assert.rejects(secure('/healthz', options), /SSL|TLS|EPROTO|ECONNRESET/i);
     }
+  });
+
+  test('says to plain HTTP on the port of HTTPS that it is no request, as it says everything', async () => {
+    const { status, headers } = await ask({ port: ports[1], path: '/', headers: { host: 'peygir.example.org' } });
+    assert.equal(status, 400);
+    assertExact(headers, ERROR);
   });
 
   test('logs no query', async () => {
