@@ -228,6 +228,22 @@ class Peygir {
     );
   }
 
+  // While the responder is away and its socket too, whose supervisor waits: what nginx says then.
+  async withoutWeb(action) {
+    const supervisor = Number(fs.readFileSync(this.file('web.pid'), 'utf8'));
+    const pid = this.pid('web');
+    process.kill(supervisor, 'SIGSTOP');
+    process.kill(pid, 'SIGKILL');
+    fs.renameSync(this.file('web.sock'), this.file('web.away'));
+    try {
+      await action();
+    } finally {
+      fs.renameSync(this.file('web.away'), this.file('web.sock'));
+      process.kill(supervisor, 'SIGCONT');
+    }
+    await this.ready();
+  }
+
   // --- requests in Redis ---
 
   // The document, its personal values opened; one whose key is not there stays sealed.

@@ -142,21 +142,13 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
   }
 
   test('nginx without its responder, as a page and as JSON', async () => {
-    const pid = peygir.pid('web');
-    process.kill(Number(fs.readFileSync(peygir.file('web.pid'), 'utf8')), 'SIGSTOP'); // its supervisor waits
-    process.kill(pid, 'SIGKILL');
-    fs.renameSync(peygir.file('web.sock'), peygir.file('web.away'));
-    try {
+    await peygir.withoutWeb(async () => {
       for (const [where, kind] of [['/', ERROR], ...['/api', '/api/services', '/api/internal/tokens', '/healthz', '/readyz', '/metrics'].map((one) => [one, PROBLEM])]) {
         const answer = await ask({ port: peygir.port, path: where });
         assert.equal(answer.status, 502, where);
         assertExact(answer.headers, { ...kind, 'retry-after': '5' }, where);
       }
-    } finally {
-      fs.renameSync(peygir.file('web.away'), peygir.file('web.sock'));
-      process.kill(Number(fs.readFileSync(peygir.file('web.pid'), 'utf8')), 'SIGCONT');
-    }
-    await peygir.ready();
+    });
   });
 });
 

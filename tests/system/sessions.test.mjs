@@ -193,6 +193,16 @@ describe('A link of the host site', () => {
     for (const secret of [token, ticket, open.split('=')[1]]) assert.equal(written.includes(secret), false);
   });
 
+  test("is not in nginx's log either when nobody is there to open it, and opens afterwards", async () => {
+    const { enter_url } = await signIn('early');
+    await peygir.withoutWeb(async () => {
+      for (const url of [enter_url, '/requests']) assert.equal((await peygir.visitor().get(url)).status, 502);
+    });
+    assert.match(peygir.log('nginx-error'), /GET \/requests /);
+    assert.equal(peygir.logs().includes(enter_url.split('=')[1]), false);
+    assert.equal((await peygir.visitor().get(enter_url)).status, 303);
+  });
+
   test('ASVS 3.4.1-3.4.4: sets a cookie that scripts cannot read, Lax, and Secure with the __Host- prefix on HTTPS', async () => {
     const person = peygir.visitor();
     await person.get((await signIn('cookie')).enter_url);
