@@ -9,8 +9,10 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { CREDIT, OCR, progressPath } from '../lib/demo.mjs';
+import { CREDIT, OCR, progressPath, untilCode } from '../lib/demo.mjs';
 import { SOURCE, freePort, start, waitFor } from '../lib/peygir.mjs';
+import { bearers } from '../lib/programs.mjs';
+import { connect } from '../lib/sockets.mjs';
 
 const NOBODY = `req_${'0'.repeat(26)}`;
 const CSP_PAGE = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
@@ -62,13 +64,15 @@ const rest = (headers, expected = {}) => Object.fromEntries(Object.entries(heade
 
 const assertExact = (headers, expected, message) => assert.deepEqual(rest(headers, expected), expected, message);
 
-let peygir, cookie, token, hash;
+let peygir, bearer, cookie, token, hash, waiting;
 
 before(async () => {
   peygir = await start();
   const visitor = peygir.visitor();
   hash = await visitor.request(OCR, { file_id: 'file-now', language: 'fa' });
   await peygir.status(hash, 'completed');
+  waiting = await untilCode(peygir, peygir.visitor());
+  bearer = await bearers(peygir);
   token = await visitor.token();
   cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
 });
@@ -77,6 +81,7 @@ after(() => peygir?.stop());
 describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' };
   const json = { 'content-type': 'application/json' };
+  const WEBSOCKET = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
   const LARGE = 'x'.repeat(70_000), BAD_CHUNK = 'Host: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n';
   const cases = [
     ['a page that is the same for all', () => ({ path: '/' }), 200, { ...PAGE, 'cache-control': 'private, no-cache', vary: 'Cookie, Accept-Language' }],
@@ -94,6 +99,13 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     ['a problem as JSON', () => ({ path: `/api/local-requests/${NOBODY}/status` }), 404, { ...DATA, ...PERSONAL }],
     ['a request made through JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: { ...json, 'x-csrf-token': token }, body: JSON.stringify({ service: OCR, data: { file_id: 'x', language: 'fa' } }) }), 202,
       { ...DATA, ...PERSONAL, 'retry-after': undefined }],
+    ['a WebSocket that is not asked for as one', () => ({ path: '/ws' }), 426, { ...DATA, ...PERSONAL, upgrade: 'websocket', 'sec-websocket-version': '13' }],
+    ['a WebSocket of a version that there is not', () => ({ path: '/ws', headers: { ...WEBSOCKET, 'sec-websocket-version': '8' } }), 426,
+      { ...DATA, ...PERSONAL, upgrade: 'websocket', 'sec-websocket-version': '13' }],
+    ["a WebSocket from another site's page", () => ({ path: '/ws', headers: { ...WEBSOCKET, origin: 'https://evil.example' } }), 403, { ...DATA, ...PERSONAL }],
+    ['a code that nobody has entered yet', () => ({ path: `/api/internal/local-requests/${waiting}/otp?wait=0`, headers: bearer.bot }), 204, { ...DATA, ...PERSONAL }],
+    ['a code of no request', () => ({ path: `/api/internal/local-requests/${NOBODY}/otp?wait=0`, headers: bearer.bot }), 404, { ...DATA, ...PERSONAL }],
+    ['a code for a program without a token', () => ({ path: `/api/internal/local-requests/${waiting}/otp?wait=0` }), 401, { ...DATA, ...PERSONAL, 'www-authenticate': 'Bearer' }],
     ['health', () => ({ path: '/healthz' }), 200, { ...DATA, ...PERSONAL }],
     ['counters', () => ({ path: '/metrics' }), 200, { ...DATA, ...PERSONAL }],
     ['a static file', () => ({ path: '/static/style.css' }), 200, { ...FILE, vary: 'Accept-Encoding' }],
@@ -110,7 +122,7 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     ['the icon', () => ({ path: '/favicon.ico' }), 204, { ...ALL, 'referrer-policy': 'same-origin' }],
     ['a body too large for a page', () => ({ path: `/services/${OCR}`, method: 'POST', headers: form, body: LARGE }), 413, ERROR],
     ['a body too large for JSON', () => ({ path: '/api/local-requests', method: 'POST', headers: json, body: LARGE }), 413, PROBLEM],
-    ...['/api', '/api/internal', '/api/internal/tokens', `/api/local-requests/${NOBODY}/events`, '/ws', '/healthz', '/readyz', '/metrics']
+    ...['/api', '/api/internal', '/api/internal/commission', `/api/local-requests/${NOBODY}/events`, '/ws', '/healthz', '/readyz', '/metrics']
       .map((where) => [`a body too large for ${where}`, () => ({ path: where, method: 'POST', body: LARGE }), 413, PROBLEM]),
     ['the root of the API', () => ({ path: '/api' }), 404, { ...DATA, ...PERSONAL }],
     ['the root of the routes of programs', () => ({ path: '/api/internal' }), 404, { ...DATA, ...PERSONAL }],
@@ -126,7 +138,7 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     ['no host', () => ({ text: 'GET / HTTP/1.1\r\n\r\n' }), 400, ERROR],
     ['no host for JSON', () => ({ text: 'GET /api/services HTTP/1.1\r\n\r\n' }), 400, PROBLEM],
     ['chunks that are none', () => ({ text: `POST /services/${OCR} HTTP/1.1\r\n${BAD_CHUNK}` }), 400, ERROR],
-    ...['/api', '/api/local-requests', '/api/internal/tokens', `/api/local-requests/${NOBODY}/events`, '/healthz']
+    ...['/api', '/api/local-requests', '/api/internal/commission', `/api/local-requests/${NOBODY}/events`, '/healthz']
       .map((where) => [`chunks that are none for ${where}`, () => ({ text: `POST ${where} HTTP/1.1\r\n${BAD_CHUNK}` }), 400, PROBLEM]),
     ['chunks that are none for a static file', () => ({ text: `GET /static/style.css HTTP/1.1\r\n${BAD_CHUNK}` }), 400, ERROR],
     ['a version of HTTP that there is not', () => ({ text: 'GET /api/services HTTP/2.0\r\nHost: x\r\n\r\n' }), 505, ERROR],
@@ -143,12 +155,52 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
 
   test('nginx without its responder, as a page and as JSON', async () => {
     await peygir.withoutWeb(async () => {
-      for (const [where, kind] of [['/', ERROR], ...['/api', '/api/services', '/api/internal/tokens', '/healthz', '/readyz', '/metrics'].map((one) => [one, PROBLEM])]) {
+      for (const [where, kind] of [['/', ERROR], ...['/api', '/api/services', '/api/internal/commission', '/healthz', '/readyz', '/metrics'].map((one) => [one, PROBLEM])]) {
         const answer = await ask({ port: peygir.port, path: where });
         assert.equal(answer.status, 502, where);
         assertExact(answer.headers, { ...kind, 'retry-after': '5' }, where);
       }
     });
+  });
+});
+
+// One request a second and 2000 at once, two streams; the limits of Peygir itself let each be asked once.
+describe('exactly these headers, too, where an address asks too often', () => {
+  let peygir;
+  before(async () => (peygir = await start({ env: { PEYGIR_LIMIT_FACTOR: '0.002' } })));
+  after(() => peygir?.stop());
+  const refused = async (where) => {
+    const { status, headers } = await ask({ port: peygir.port, path: where, headers: { 'accept-language': 'en' } });
+    assert.equal(status, 429, where);
+    return headers;
+  };
+
+  test('for another stream of events', async () => {
+    const where = `/api/local-requests/${NOBODY}/events`;
+    assert.equal((await ask({ port: peygir.port, path: where })).status, 404);
+    const headers = await refused(where);
+    for (const name of ['retry-after', 'ratelimit', 'ratelimit-policy']) assert.ok(headers[name], name);
+    const { 'retry-after': after_, ratelimit, 'ratelimit-policy': policy, ...others } = headers;
+    assertExact(others, { ...DATA, ...PERSONAL });
+  });
+
+  test('for another WebSocket, from nginx', async () => {
+    const visitor = peygir.visitor(), lines = [];
+    for (const which of ['first', 'second']) {
+      lines.push(await waitFor(() => connect(visitor).catch(({ status }) => assert.equal(status, 429)), { what: `room for the ${which}` }));
+    }
+    assertExact(await refused('/ws'), { ...PROBLEM, 'retry-after': '1' });
+    for (const line of lines) line.close();
+  });
+
+  test('for any page and any JSON, from nginx, but health and what programs ask', async () => {
+    const each = 'HEAD /nowhere HTTP/1.1\r\nHost: x\r\n';
+    await Promise.all(Array.from({ length: 3 }, () => write(peygir.port, `${each}\r\n`.repeat(749) + `${each}Connection: close\r\n\r\n`)));
+    for (const where of ['/', '/enter?ticket=x']) assertExact(await refused(where), { ...ERROR, 'retry-after': '1' }, where);
+    for (const where of ['/api', '/api/services', `/api/local-requests/${NOBODY}/events`, '/ws']) assertExact(await refused(where), { ...PROBLEM, 'retry-after': '1' }, where);
+    for (const [where, status] of [['/healthz', 200], ['/metrics', 200], ['/static/style.css', 200], ['/api/internal/commission', 401]]) {
+      assert.equal((await ask({ port: peygir.port, path: where })).status, status, where);
+    }
   });
 });
 
