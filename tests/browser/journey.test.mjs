@@ -404,6 +404,23 @@ describe('On bad days', () => {
     await person.lookUntil(/\/result\//);
   }));
 
+  test('the time that is left stands still as long as nobody works', as({ clock: true }, async (person) => {
+    const { page, peygir } = person;
+    await house.without('worker', async () => {
+      await peygir.redis.del(`peygir:stats:service:${OCR}:runs`); // a time to tell, not the moment that other tests took
+      await person.openRequest('progress', await person.requestOcr());
+      const shown = page.locator('[data-part=time-value]'), before = await shown.innerText();
+      assert.match(before, /\d/);
+      await shown.evaluate((element) => {
+        window.written = [];
+        new MutationObserver(() => window.written.push(element.textContent)).observe(element, { childList: true, characterData: true });
+      });
+      for (let looks = 0; looks < 4; looks++) await person.look();
+      assert.deepEqual(await page.evaluate(() => window.written), []);
+      assert.equal(await shown.innerText(), before);
+    });
+  }));
+
   test('the page survives Redis standing still and catches up by itself', as({ clock: true }, async (person) => {
     const { page, peygir } = person;
     person.tolerate(/status of 503 .*\/(status|events)\)/);

@@ -222,7 +222,7 @@
         }
         page.next = page.told = null;
         page.pending = view.status === "pending";
-        page.left = { seconds: view.estimated_remaining_time, since: performance.now(), stands: view.requires_otp };
+        page.left = { seconds: view.estimated_remaining_time, since: performance.now(), stands: page.pending || view.requires_otp };
         showBar(page.texts, view);
         const begun = showSteps(page.texts, view), said = messageOf(page, view);
         showWaiting(page.texts, view);
@@ -395,7 +395,7 @@
             run();
         }
 
-        /* Between news the time that is left goes on. */
+        /* Between news the time that is left goes on, except where nobody works at it: there it stands for the server too. */
         function age() {
             const left = page.left;
 
