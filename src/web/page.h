@@ -69,8 +69,8 @@
  *   resend_in N, resend_text     seconds until then and their words; null unless waiting for it
  *   no_resend            none is left
  *   attempts_left N, attempts_text
- *   error                sentence or null; errors: as on form (href "#f-otp": the field's id is f-otp, its error's
- *                        f-otp-error)
+ *   error                sentence about the code, or null; errors: as on form (href "#f-otp": the field's id is f-otp, its
+ *                        error's f-otp-error; or "#resend", where another code is asked for)
  *
  * result
  *   service, hash

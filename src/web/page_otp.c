@@ -7,6 +7,9 @@
 #include "web/otp_words.h"
 #include "web/route.h"
 
+#define FIELD "#f-otp"
+#define RESEND "#resend"
+
 static void add_url(struct exchange *x, struct json_object *data, const char *name, const char *what)
 {
     str_reset(&x->scratch);
@@ -36,7 +39,8 @@ static bool is_complaint(const struct request *rq)
     return rq->guard.code > 0 || (now.len > 16 && strncmp(now.s, "\"messages.code_", 15) == 0);
 }
 
-static void add_error(struct exchange *x, struct json_object *data, const char *error)
+/* A refusal to send another code says nothing about the one in the field. */
+static void add_error(struct exchange *x, struct json_object *data, const char *error, const char *href)
 {
     struct json_object *words = NULL, *item;
 
@@ -45,13 +49,13 @@ static void add_error(struct exchange *x, struct json_object *data, const char *
         json_object_object_get_ex(data, "message", &words);
         error = json_object_get_string(words);
     }
-    page_text(data, "error", error);
+    page_text(data, "error", strcmp(href, FIELD) == 0 ? error : NULL);
     if (!error) {
         page_null(data, "errors");
         return;
     }
     item = page_item(page_list(page_object(data, "errors"), "list"));
-    page_text(item, "href", "#f-otp");
+    page_text(item, "href", href);
     page_span(item, "text", span_of(error));
 }
 
@@ -83,8 +87,8 @@ static void add_counts(struct exchange *x, struct json_object *data, const struc
     free(left);
 }
 
-/* The code is never shown again. `error`: sentence above the field, or NULL. */
-static void show(struct exchange *x, int status, const char *error)
+/* The code is never shown again. `error`: a sentence about the part of the page at `href`, or NULL. */
+static void show(struct exchange *x, int status, const char *error, const char *href)
 {
     struct json_object *data = page_data();
     struct otp_state state;
@@ -94,12 +98,11 @@ static void show(struct exchange *x, int status, const char *error)
     page_request(x, data);
     add_url(x, data, "action", "otp");
     add_url(x, data, "resend_url", "resend-otp");
-    add_error(x, data, error);
-    error = json_object_get_string(json_object_object_get(data, "error"));
+    add_error(x, data, error, href);
     add_times(x, data, &state);
     add_counts(x, data, &state);
     str_reset(&x->words);
-    if (error)
+    if (json_object_object_get(data, "errors"))
         str_addf(&x->words, "%s: ", locale_text(x->locale, "title.error"));
     locale_add(x->locale, &x->words, "title.otp", LOCALE_PARAMS("service", service));
     page_answer(x, status, "otp", x->words.s, data);
@@ -108,7 +111,7 @@ static void show(struct exchange *x, int status, const char *error)
 enum problem page_otp(struct exchange *x)
 {
     if (!page_elsewhere(x))
-        show(x, 200, NULL);
+        show(x, 200, NULL, FIELD);
     return PROBLEM_NONE;
 }
 
@@ -125,7 +128,7 @@ static enum problem refused(struct exchange *x, bool resend)
     exchange_add_sentence(x, &sentence);
     if (x->err.retry_after_s > 0)
         exchange_header_int(x, "Retry-After", x->err.retry_after_s);
-    show(x, problems[problem].status, sentence.s);
+    show(x, problems[problem].status, sentence.s, resend ? RESEND : FIELD);
     x->problem = PROBLEM_NONE;
     str_free(&sentence);
     return PROBLEM_NONE;

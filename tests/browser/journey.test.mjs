@@ -125,6 +125,9 @@ describe('The credit score journey', { concurrency: 4 }, () => {
     await person.button('otp.resend').click();
     await page.getByRole('alert').getByText(/Please wait/).waitFor();
     assert.equal(person.answer.status(), 429);
+    assert.equal(await page.locator('[aria-invalid], .has-error').count(), 0, 'nothing is wrong with the code');
+    await page.getByRole('alert').getByRole('link').click();
+    await page.locator('section:target').and(page.locator(':focus')).getByText(person.words('otp.not_received')).waitFor();
     await person.enterCode();
     await peygir.status(hash, 'completed');
   }));

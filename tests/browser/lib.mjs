@@ -1,5 +1,6 @@
 // lib.mjs: a house with one Peygir and one browser, people who visit it, and a walk through every page it has.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
@@ -63,7 +64,8 @@ export const escaped = (text) => new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, 
 export class House {
   static async open({ code, env } = {}) {
     const changes = code && { 'credit-score-rating': (definition) => Object.assign(definition.code, code) && undefined };
-    const peygir = await start({ env: { WORKER_BACKOFF: '1', ...env }, services: changes && editServices(changes) });
+    const few = { PEYGIR_LIMIT_FACTOR: '1000' }; // limits that nobody reaches who is not put there
+    const peygir = await start({ env: { WORKER_BACKOFF: '1', ...few, ...env }, services: changes && editServices(changes) });
     const profile = tempDir('peygir-browser');
     try {
       const browser = await chromium.launch({
@@ -420,6 +422,8 @@ export async function everyPage(person, look) {
   });
   await adminPages(person, look, go);
   await errorPages(person, made, look, go);
+  await limitPage(person, look, go);
+  await closedPages(person, look);
   await accountPages(person, look, go);
 }
 
@@ -450,10 +454,15 @@ async function codePages(person, made, look, goTo) {
   await person.enterCode('12');
   await page.locator('[aria-invalid=true]').waitFor();
   await look('otp-too-short');
+  await page.locator('form[action*="/resend-otp/"]').evaluate((form) => form.submit()); // its button waits for the cool-down
+  await page.waitForURL(/\/resend-otp\//);
+  await look('otp-429');
   await leave();
   await person.act(made.code, 'otp', { otp: '00000' });
   await peygir.status(made.code, 'otp_required');
   await goTo('otp-wrong', 'otp', made.code, slug);
+  await peygir.redis.hset(`{local_request:${made.code}}:guard`, 'resends', 99);
+  await goTo('otp-no-resend', 'otp', made.code, slug);
   await leave();
   await person.act(made.code, 'otp', { otp: CODE });
   const brief = await peygir.status(made.brief, 'otp_required');
@@ -508,6 +517,28 @@ async function errorPages(person, made, look, go) {
   });
   await person.peygir.ready();
   await person.act(made.hanging, 'cancel');
+}
+
+// This person's session has asked too often.
+async function limitPage(person, look, go) {
+  const { value } = (await person.context.cookies()).find(({ name }) => name === 'peygir_session');
+  const key = `peygir:limit:read:${createHash('sha256').update(value).digest('hex').slice(0, 32)}`;
+  await person.peygir.redis.set(key, (Date.now() + 60_000) * 1000);
+  await go('error-429', '/requests');
+  await person.peygir.redis.del(key);
+}
+
+// The threads of web look by themselves whether a service is closed, so it is asked for until the next one knows.
+async function closedPages(person, look) {
+  const { page, peygir } = person, closed = page.getByText('Back at noon');
+  const goUntilClosed = (url) => waitFor(async () => (await page.goto(url), closed.isVisible()), { what: `${url} to say that it is closed` });
+
+  await peygir.cli('service', 'close', 'document-ocr', '--message', 'Back at noon');
+  await goUntilClosed('/');
+  await look('home-closed');
+  await goUntilClosed('/services/document-ocr');
+  await look('form-closed');
+  await peygir.cli('service', 'open', 'document-ocr');
 }
 
 // Signed in on two devices; at the end everything is deleted.
