@@ -58,6 +58,7 @@ static const struct trial trials[] = {
     { HOUSE, "jobs", "INCR @sequence" },
     { HOUSE | PUSH, "jobs", "LPOS @task_queue @id" },
     { HOUSE | PUSH, "jobs", "GET @paused" },
+    { HOUSE | PUSH, "jobs", "ZCOUNT @priority_seen 6 +inf" },
     { HOUSE, "jobs", "HGETALL @limits_seen" },
     { WORKER | ADMIN, "jobs", "HSET @limits tat 0" },
     { HOUSE, "statistics", "HDEL @daily @id" },
@@ -209,6 +210,7 @@ static void name_work(struct check *c, const struct house *h, struct span id)
     put(c, "worker_seen", key_worker(h, id), false);
     put(c, "job_seen", key_job(h, SPAN(JOB_QUEUE_DEFAULT), id), false);
     put(c, "limits_seen", key_queue(h, id, "limits"), false);
+    put(c, "priority_seen", key_queue(h, id, "priority"), false);
 }
 
 static void name_people(struct check *c, const struct house *h, struct span id)

@@ -74,11 +74,13 @@ void request_queue(struct app *app, struct span hash)
 
 void request_queue_place(struct app *app, struct span hash)
 {
-    struct key queue = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "queue"), paused = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "paused");
+    struct key queue = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "queue"), paused = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "paused"),
+               priority = key_queue(app->house, SPAN(JOB_QUEUE_DEFAULT), "priority");
     redis_use_db(app->redis, app->main_db);
     redis_queue(app->redis, 7, (const struct span[]){ SPAN("LPOS"), key_span(&queue), hash, SPAN("RANK"), SPAN("-1"), SPAN("MAXLEN"), SPAN("1000") });
     redis_queue(app->redis, 2, (const struct span[]){ SPAN("LLEN"), key_span(&queue) });
     redis_queue(app->redis, 2, (const struct span[]){ SPAN("GET"), key_span(&paused) });
+    redis_queue(app->redis, 4, (const struct span[]){ SPAN("ZCOUNT"), key_span(&priority), SPAN("6"), SPAN("+inf") }); /* before the list */
 }
 
 static struct span unquoted(struct span json)
@@ -112,6 +114,12 @@ void request_take_place(const struct reply replies[PLACE_REPLIES], struct reques
         rq->ahead = 0; /* the list moved between the two commands */
     rq->beyond = index->type == REPLY_NIL && waiting > QUEUE_LOOK;
     rq->paused = reply_text(&replies[2]);
+    if (rq->ahead >= 0)
+        rq->ahead += reply_int(&replies[3], 0);
+    if (rq->ahead < QUEUE_LOOK)
+        return;
+    rq->ahead = -1;
+    rq->beyond = true;
 }
 
 static int status_of(struct span name)

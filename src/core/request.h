@@ -63,8 +63,8 @@ struct request {
     struct guard guard;
     enum request_status status;
     int64_t ttl_ms;
-    int64_t ahead;       /* pending: jobs ahead of it in the queue; -1: not queued or more than 1,000 */
-    bool beyond;         /* pending: more than 1,000 are ahead */
+    int64_t ahead;       /* pending: jobs ahead of it in the queue; -1: not queued or beyond */
+    bool beyond;         /* pending: 1,000 or more are ahead */
     struct span paused;  /* pending: JSON {"reason", "since"} when its queue hands out nothing; absent: it does, or nobody asked */
     int64_t now_ms;      /* when it was read, by Redis's clock */
 };
@@ -79,7 +79,7 @@ int request_take(struct app *app, struct span hash, const struct reply replies[R
 /* Somebody wrote it past the guard, and nobody has recorded that yet. */
 bool request_is_foreign(const struct request *rq);
 /* The place in the queue, and whether that is paused, for who shows it: PLACE_REPLIES further commands. Without them rq->ahead is -1. */
-#define PLACE_REPLIES 3
+#define PLACE_REPLIES 4
 void request_queue_place(struct app *app, struct span hash);
 void request_take_place(const struct reply replies[PLACE_REPLIES], struct request *rq);
 /* Both without the place, adopting when needed: one round trip usually. 1, 0, -1. */

@@ -93,6 +93,65 @@ static void a_waiting_request_knows_its_place(void **state)
     assert_false(rq.beyond);
 }
 
+/* Of what Redis says: `others` wait in the list behind which the request came, `urgent` jobs go before them all. */
+static struct request place_behind(int others, int urgent)
+{
+    char hash[HASH_SIZE], count[NUMBER_SIZE], at[NUMBER_SIZE];
+    const struct reply *replies;
+    size_t n;
+    static const char fill[] = "for i = 1, ARGV[1] do redis.call('LPUSH', KEYS[1], i) end "
+                               "for i = 1, ARGV[2] do redis.call('ZADD', KEYS[2], 6, 'urgent' .. i) end";
+    snprintf(count, sizeof count, "%d", others);
+    snprintf(at, sizeof at, "%d", urgent);
+    free(house_cli("DEL", "peygir:task:queue", "peygir:task:priority", NULL));
+    free(house_cli("ZADD", "peygir:task:priority", "5", "patient", NULL));
+    free(house_cli("EVAL", fill, "2", "peygir:task:queue", "peygir:task:priority", count, at, NULL));
+    snprintf(count, sizeof count, "k%d.%d", others, urgent);
+    struct span h = house_request(count, hash);
+    request_queue_place(house_app(), h);
+    assert_int_equal(redis_exchange(house_app()->redis, &replies, &n, &err), 0);
+    struct request place = { .ahead = -1 };
+    request_take_place(replies, &place);
+    struct request rq = house_read(h);
+    rq.ahead = place.ahead;
+    rq.beyond = place.beyond;
+    return rq;
+}
+
+static void expect_view(const struct request *rq, const char *text)
+{
+    struct str view = STR_INIT;
+    view_add(&view, rq, house_service("credit-score-rating"), NULL);
+    if (!strstr(view.s, text))
+        fail_msg("no %s in %s", text, view.s);
+    str_free(&view);
+}
+
+static void a_place_is_exact_to_one_thousand_and_beyond_it_is_told_in_words(void **state)
+{
+    (void)state;
+    struct request rq = place_behind(999, 0);
+    assert_false(rq.beyond);
+    expect_view(&rq, "\"queue_position\":1000,");
+    expect_view(&rq, "\"current_message\":\"messages.queued\"");
+    rq = place_behind(1000, 0);
+    assert_true(rq.beyond);
+    expect_view(&rq, "\"queue_position\":null,");
+    expect_view(&rq, "\"current_message\":\"messages.beyond_thousand\"");
+}
+
+static void jobs_that_go_before_the_list_count_for_the_place(void **state)
+{
+    (void)state;
+    struct request rq = place_behind(3, 2);
+    assert_int_equal(rq.ahead, 5);
+    rq = place_behind(997, 2);
+    expect_view(&rq, "\"queue_position\":1000,");
+    rq = place_behind(998, 2);
+    assert_true(rq.beyond);
+    expect_view(&rq, "\"queue_position\":null,");
+}
+
 static void a_paused_queue_is_seen_with_the_place_in_one_round_trip(void **state)
 {
     (void)state;
@@ -727,6 +786,8 @@ int main(void)
         TEST(a_new_request_is_pending_and_its_job_waits),
         TEST(a_writer_elsewhere_finds_what_the_service_says),
         TEST(a_waiting_request_knows_its_place),
+        TEST(a_place_is_exact_to_one_thousand_and_beyond_it_is_told_in_words),
+        TEST(jobs_that_go_before_the_list_count_for_the_place),
         TEST(a_paused_queue_is_seen_with_the_place_in_one_round_trip),
         TEST(a_submission_that_comes_again_is_listed_once_also_when_the_lists_were_lost),
         TEST(the_same_submission_makes_the_same_request),
