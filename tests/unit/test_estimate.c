@@ -67,6 +67,46 @@ static void time_in_which_the_visitor_looks_for_the_code_does_not_count(void **s
     assert_in_range(estimate_left_s(&rq), before - 1, before);
 }
 
+static void an_estimate_that_was_given_stands_whatever_later_runs_take(void **state)
+{
+    (void)state;
+    char first[HASH_SIZE], second[HASH_SIZE];
+    free(house_cli("LPUSH", runs_key, "20", "20", "20", "20", "20", NULL));
+    struct span h = house_processing("k1", first);
+    struct request rq = house_read(h);
+    assert_in_range(estimate_left_s(&rq), 19, 20);
+    free(house_cli("LPUSH", runs_key, "90", "90", "90", "90", "90", "90", NULL));
+    assert_int_equal(read_estimate(house_service("credit-score-rating")), 90);
+    rq = house_read(h);
+    assert_in_range(estimate_left_s(&rq), 19, 20);
+    rq = house_read(house_request("k2", second)); /* it counts for those that come afterwards */
+    assert_int_equal(estimate_left_s(&rq), 90);
+}
+
+static void a_run_that_starts_again_has_all_of_its_time_again_and_says_so(void **state)
+{
+    (void)state;
+    char hash[HASH_SIZE];
+    struct span h = house_processing("k", hash);
+    const struct service *service = house_service("credit-score-rating");
+    struct job job = { .id = hash, .request_hash = hash, .run = 2 };
+    enum request_begin what;
+    enum request_status status;
+    struct str slug = STR_INIT, body = STR_INIT;
+    assert_int_equal(request_progress(house_app(), h, 1, 50, NULL, NULL, &err), 1);
+    clock_test_offset(service->estimated_duration_s * 1000LL - 2000);
+    struct request rq = house_read(h);
+    assert_in_range(estimate_left_s(&rq), 1, 2);
+    assert_int_equal(request_begin(house_app(), &job, &what, &status, &slug, &body, NULL, &err), 0);
+    assert_int_equal(what, BEGIN_CALL);
+    rq = house_read(h);
+    assert_in_range(estimate_left_s(&rq), service->estimated_duration_s - 1, service->estimated_duration_s);
+    assert_true(span_is(rq.doc.field[DOC_MESSAGE], "\"messages.retrying\""));
+    assert_true(span_is(rq.doc.field[DOC_PROGRESS], "0"));
+    str_free(&slug);
+    str_free(&body);
+}
+
 static void what_a_completed_request_took_is_remembered(void **state)
 {
     (void)state;
@@ -90,6 +130,8 @@ int main(void)
         TEST(then_the_median_of_the_recent_runs),
         TEST(the_time_left_shrinks_and_stops_at_nothing),
         TEST(time_in_which_the_visitor_looks_for_the_code_does_not_count),
+        TEST(an_estimate_that_was_given_stands_whatever_later_runs_take),
+        TEST(a_run_that_starts_again_has_all_of_its_time_again_and_says_so),
         TEST(what_a_completed_request_took_is_remembered),
     };
     return cmocka_run_group_tests_name("estimate", tests, house_setup, house_teardown);
