@@ -23,9 +23,12 @@ describe('a third service is one file', () => {
     bot.on('horoscope', (call) => call.success({ text: `A good day, ${call.data.given_name}`, lucky_number: 7 }));
     bot.on('every-rule', (call) => call.success({ when: '2026-03-21', at: '2026-03-21T10:00:00Z', price: 1234567, site: 'https://example.org/a?b=1&c=2',
       bad: 'javascript:alert(1)', things: ['a', 'b'], deep: { inside: [{ name: 'found' }] } }));
+    bot.on('plain', (call) => call.success({ sentence: 'As <b>it</b> came', visits: 1234567, parts: ['a', 'b'], fresh: true }));
     peygir = await start({
       env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url },
       services: (dir) => {
+        overrideForm(path.resolve(dir, '../..'), 'plain');
+        fs.writeFileSync(path.join(dir, 'plain.json'), JSON.stringify(PLAIN));
         fs.writeFileSync(path.join(dir, 'horoscope.json'), exampleOfReadme());
         fs.writeFileSync(path.join(dir, 'every-rule.json'), JSON.stringify(EVERY_RULE));
       },
@@ -92,10 +95,40 @@ describe('a third service is one file', () => {
     const persian = await visitor.get(`/services/every-rule/result/${hash}?lang=fa`);
     assert.match(persian.text, /۱ فروردین ۱۴۰۵/, 'the Persian calendar');
   });
+
+  test('a result that no layout describes is a plain table of its members', async () => {
+    const visitor = peygir.visitor();
+    const hash = await visitor.request('plain', { word: 'a' });
+    await peygir.status(hash, 'completed');
+    const page = await visitor.get(`/services/plain/result/${hash}`);
+    assert.match(page.text, /sentence As <b>it<\/b> came visits 1,234,567 parts a b fresh yes/);
+    assert.ok(!page.html.includes('<b>it'));
+  });
+
+  test('a template of its own takes the place of the page, for that service only', async () => {
+    const visitor = peygir.visitor();
+    assert.match((await visitor.get('/services/plain')).text, new RegExp(`${OWN_WORDS} Plain`));
+    const other = await visitor.get('/services/horoscope');
+    assert.equal(other.status, 200);
+    assert.ok(!other.text.includes(OWN_WORDS));
+  });
 });
+
+const OWN_WORDS = 'The form of';
+
+// What ships, and a sentence above it.
+function overrideForm(tree, slug) {
+  const www = path.join(tree, 'www'), own = path.join(www, 'templates/services', slug);
+  fs.rmSync(www);
+  fs.cpSync(path.join(SOURCE, 'www'), www, { recursive: true });
+  fs.mkdirSync(own, { recursive: true });
+  const form = fs.readFileSync(path.join(www, 'templates/form.mustache'), 'utf8');
+  fs.writeFileSync(path.join(own, 'form.mustache'), `<p>${OWN_WORDS} {{#service}}{{title}}{{/service}}</p>\n${form}`);
+}
 
 const text = (en) => ({ en, fa: en });
 const field = (name, ...rules) => ({ name, label: text(name), rules });
+const PLAIN = { slug: 'plain', title: 'Plain', estimated_duration: 1, fields: [field('word', 'required')] };
 const EVERY_RULE = {
   slug: 'every-rule',
   title: text('Every rule'),
