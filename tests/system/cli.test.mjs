@@ -125,6 +125,19 @@ describe('the state of the house', () => {
     assert.match(await ok('service', 'check'), /credit-score-rating\.json/);
   });
 
+  test('a check of service files is a list of files, whether each is good, and what is wrong, also with status 1', async () => {
+    const dir = tempDir(), good = path.join(servicesDir(), `${OCR}.json`), bad = path.join(dir, 'bad.json');
+    fs.writeFileSync(bad, '{}');
+    assert.deepEqual(await peygir.cliJson('service', 'check', good), [{ file: good, ok: true, error: null }]);
+    const { code, stdout } = await peygir.cli('--json', 'service', 'check', good, bad);
+    assert.equal(code, 1);
+    const [first, second, ...more] = JSON.parse(stdout);
+    assert.deepEqual([first, more], [{ file: good, ok: true, error: null }, []]);
+    assert.deepEqual({ ...second, error: typeof second.error }, { file: bad, ok: false, error: 'string' });
+    assert.match(second.error, /bad\.json/);
+    fs.rmSync(dir, { recursive: true });
+  });
+
   test('health does not call a Redis without maxmemory one whose limit is 0', async () => {
     assert.match((await peygir.cli('health')).stdout, /^memory +ok +\d+ bytes used, no limit$/m);
   });
