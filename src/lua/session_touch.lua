@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- session_touch.lua: set last_activity of a session to now; everything else stays as it is.
 -- keys: the session
 -- args: TTL to give it, in ms ("": the TTL stays too)

@@ -235,6 +235,22 @@ static void a_visitors_activity_renews_the_ttl_once_a_minute(void **state)
     assert_in_range(REDIS_NUMBER("-n", SESSION_DB, "TTL", k.s), 1700, 1800);
 }
 
+static void a_visitors_session_is_kept_when_redis_is_full(void **state)
+{
+    struct session s = stored();
+    struct key k = key_session(&house, span_of(s.token));
+
+    (void)state;
+    REDIS_RUN("-n", SESSION_DB, "EXPIRE", k.s, "100");
+    assert_int_equal(look(s.token, &s), 1);
+    s.active_ms -= 61000;
+    REDIS_RUN("CONFIG", "SET", "maxmemory", "1");
+    session_touch(&app, &s);
+    settle();
+    REDIS_RUN("CONFIG", "SET", "maxmemory", "0");
+    assert_in_range(REDIS_NUMBER("-n", SESSION_DB, "TTL", k.s), 1700, 1800);
+}
+
 static void signed_in(int64_t active_ms, const char *extra)
 {
     char json[512];
@@ -406,6 +422,7 @@ int main(void)
         HASHED(the_first_submission_keeps_the_owner_under_a_new_token),
         HASHED(an_unknown_token_is_no_session),
         HASHED(a_visitors_activity_renews_the_ttl_once_a_minute),
+        HASHED(a_visitors_session_is_kept_when_redis_is_full),
         HASHED(a_signed_in_session_ends_when_idle_too_long),
         HASHED(a_signed_in_touch_writes_last_activity_and_keeps_the_ttl),
         HASHED(touching_what_was_just_active_writes_nothing),
