@@ -141,18 +141,28 @@ static bool is_loopback(const char *host)
     return strncmp(host, "127.", 4) == 0;
 }
 
+static bool is_open(const struct redisurl *url)
+{
+    return !url->path && !url->password && !is_loopback(url->host);
+}
+
+static void say_open(const struct judge *j, enum advice_kind kind)
+{
+    say(j, kind, GRADE_WARNING,
+        "TCP to %s without a password: whoever reaches it reads and changes everything; give each program a user (redis-users.acl)",
+        j->url->host);
+}
+
 static void judge_access(const struct judge *j)
 {
-    if (j->url->path)
+    if (is_open(j->url))
+        say_open(j, ADVICE_ACCESS);
+    else if (j->url->path)
         say(j, ADVICE_ACCESS, GRADE_OK, "a Unix socket%s", j->url->password ? ", with a password" : "");
     else if (j->url->password)
         say(j, ADVICE_ACCESS, GRADE_OK, "TCP, with a password");
-    else if (is_loopback(j->url->host))
-        say(j, ADVICE_ACCESS, GRADE_OK, "TCP on loopback, without a password: everybody on this machine may do everything");
     else
-        say(j, ADVICE_ACCESS, GRADE_WARNING,
-            "TCP to %s without a password: whoever reaches it reads and changes everything; give each program a user (redis-users.acl)",
-            j->url->host);
+        say(j, ADVICE_ACCESS, GRADE_OK, "TCP on loopback, without a password: everybody on this machine may do everything");
 }
 
 void advice_judge(struct span info, const struct redisurl *url, advice_fn *tell, void *ctx)
@@ -189,9 +199,9 @@ int advice_ask_sessions(struct app *app, advice_fn *tell, void *ctx, struct err 
 
 /* --- the cache's server --- */
 
-void advice_judge_cache(struct span info, advice_fn *tell, void *ctx)
+void advice_judge_cache(struct span info, const struct redisurl *url, advice_fn *tell, void *ctx)
 {
-    const struct judge j = { info, NULL, tell, ctx };
+    const struct judge j = { info, url, tell, ctx };
     struct span policy = value_of(&j, "maxmemory_policy"), version = value_of(&j, "redis_version");
     bool limited = number_of(&j, "maxmemory") > 0;
 
@@ -199,6 +209,8 @@ void advice_judge_cache(struct span info, advice_fn *tell, void *ctx)
         say(&j, ADVICE_CACHE, GRADE_FAILED, "its Redis %.*s is too old: Peygir needs 7.0 or newer, or Valkey", (int)version.len, version.s);
     else if (span_is(value_of(&j, "role"), "slave"))
         say(&j, ADVICE_CACHE, GRADE_FAILED, "its server is a replica and takes no writes: name its primary in REDIS_CACHE_URL");
+    else if (is_open(url))
+        say_open(&j, ADVICE_CACHE);
     else if (limited && span_is(policy, "noeviction"))
         say(&j, ADVICE_CACHE, GRADE_WARNING, "its server has maxmemory-policy noeviction: once it is full nothing new is kept; set allkeys-lru");
     else
@@ -211,6 +223,6 @@ int advice_ask_cache(struct app *app, advice_fn *tell, void *ctx, struct err *er
 
     if (!info)
         return -1;
-    advice_judge_cache(reply_text(info), tell, ctx);
+    advice_judge_cache(reply_text(info), &app->house->cache_url, tell, ctx);
     return 0;
 }

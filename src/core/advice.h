@@ -37,8 +37,8 @@ int advice_ask(struct app *app, advice_fn *tell, void *ctx, struct err *err);
 /* The same of the server of sessions. */
 int advice_ask_sessions(struct app *app, advice_fn *tell, void *ctx, struct err *err);
 
-/* The same of a server that has nothing but the cache: it may evict, and forget. One thing is told, as "cache". */
-void advice_judge_cache(struct span info, advice_fn *tell, void *ctx);
+/* The same of a server that has nothing but the cache: it may evict, and forget. One thing is told, the worst, as "cache". */
+void advice_judge_cache(struct span info, const struct redisurl *url, advice_fn *tell, void *ctx);
 int advice_ask_cache(struct app *app, advice_fn *tell, void *ctx, struct err *err);
 
 #endif

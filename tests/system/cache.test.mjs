@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import Redis from 'ioredis';
 import { OCR } from '../lib/demo.mjs';
-import { BUILD, start, waitFor } from '../lib/peygir.mjs';
+import { BUILD, freePort, start, waitFor } from '../lib/peygir.mjs';
 import { bearers } from '../lib/programs.mjs';
 import { Visitor } from '../lib/visitor.mjs';
 import { Yard } from '../lib/yard.mjs';
@@ -227,10 +227,11 @@ describe('The host site', () => {
 });
 
 describe('A cache on a server of its own', () => {
-  let yard, other, bearer2, client;
+  let yard, other, bearer2, client, port;
 
   before(async () => {
-    yard = await Yard.start(BUILD, { conf: 'maxmemory 6mb\nmaxmemory-policy allkeys-lru\nappendonly no\nsave ""' });
+    port = await freePort();
+    yard = await Yard.start(BUILD, { conf: `port ${port}\nbind 127.0.0.1\nmaxmemory 6mb\nmaxmemory-policy allkeys-lru\nappendonly no\nsave ""` });
     other = await start({ env: { REDIS_CACHE_URL: `unix://${yard.socket}?db=3` } });
     bearer2 = await bearers(other);
     client = new Redis({ path: yard.socket, db: 3, retryStrategy: () => 50 });
@@ -250,6 +251,15 @@ describe('A cache on a server of its own', () => {
     assert.deepEqual(await other.redis.keys('peygir:cache:*'), []);
     const check = await other.cliJson('redis', 'check');
     assert.deepEqual(check.find((row) => row.check === 'cache'), { check: 'cache', status: 'ok', detail: 'a server of its own, allkeys-lru' });
+  });
+
+  test('open to others without a password is a warning of redis check, as the main one is', async () => {
+    const open = `redis://0.0.0.0:${port}`; // this machine, by a name that is not one of the loopback's
+    const look = async (setting, name) => (await other.cliJson(`--set=${setting}`, 'redis', 'check')).find(({ check }) => check === name);
+    for (const row of [await look(`REDIS_CACHE_URL=${open}`, 'cache'), await look(`REDIS_URL=${open}`, 'access')]) {
+      assert.equal(row.status, 'warning', row.detail);
+      assert.match(row.detail, /^TCP to 0\.0\.0\.0 without a password: .*redis-users\.acl/);
+    }
   });
 
   test('evicts what it likes, and a value is whole or not there', async () => {

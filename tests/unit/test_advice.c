@@ -100,17 +100,25 @@ static void a_strange_answer_does_no_harm(void **state)
     complains("redis_version\nmaxmemory:99999999999999999999999999\nrole", "unix:///s", "version failed");
 }
 
-static void cache_is(const char *info, const char *expected)
+static void cache_at(const char *info, const char *url, const char *expected)
 {
     struct told t = { STR_INIT };
+    struct redisurl parsed;
 
+    assert_int_equal(redisurl_parse(url, &parsed, NULL), 0);
     str_reset(&t.all);
-    advice_judge_cache(span_of(info), note, &t);
+    advice_judge_cache(span_of(info), &parsed, note, &t);
+    redisurl_free(&parsed);
     if (!*expected)
         assert_string_equal(t.all.s, "");
     else if (!strstr(t.all.s, expected))
         fail_msg("expected \"%s\" in \"%s\"", expected, t.all.s);
     str_free(&t.all);
+}
+
+static void cache_is(const char *info, const char *expected)
+{
+    cache_at(info, "unix:///s", expected);
 }
 
 static void a_server_of_the_cache_may_evict_and_forget(void **state)
@@ -123,6 +131,16 @@ static void a_server_of_the_cache_may_evict_and_forget(void **state)
     cache_is("redis_version:6.2.0\n", "cache failed: its Redis 6.2.0 is too old");
 }
 
+static void an_open_door_to_the_cache_is_a_warning(void **state)
+{
+    (void)state;
+    cache_at(GOOD, "redis://10.0.0.7", "cache warning: TCP to 10.0.0.7 without a password");
+    cache_at(GOOD, "redis://redis.example:6379/2", "cache warning: TCP to redis.example without a password");
+    cache_at("redis_version:7.0.0\nmaxmemory:1\nmaxmemory_policy:allkeys-lru\n", "redis://127.0.0.1", "");
+    cache_at("redis_version:7.0.0\nmaxmemory:1\nmaxmemory_policy:allkeys-lru\n", "redis://peygir-web:secret@redis.example", "");
+    cache_at("redis_version:7.0.0\nrole:slave\n", "redis://10.0.0.7", "cache failed: its server is a replica");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +151,7 @@ int main(void)
         cmocka_unit_test(a_server_nearly_full_is_a_warning),
         cmocka_unit_test(an_old_server_and_a_replica_are_of_no_use),
         cmocka_unit_test(an_open_door_is_a_warning),
+        cmocka_unit_test(an_open_door_to_the_cache_is_a_warning),
         cmocka_unit_test(a_strange_answer_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
