@@ -11,6 +11,7 @@ const SCAN = { file_id: 'scan-1', language: 'fa' };
 const FORM = 'application/x-www-form-urlencoded';
 const TIMEOUT_MS = 10_000; // of a thread that waits for the rest of a record
 const THREADS = 4;
+const LONG_QUESTION = record(TYPE.GET_VALUES, Buffer.concat(Array.from({ length: 6 }, () => pair('FCGI_MAX_CONNS', ''))), { id: 0 });
 
 let peygir;
 let saidBefore; // how much nginx had said when all was ready
@@ -207,7 +208,7 @@ describe('records that are wrong', () => {
     ['an abort at once', [begin(), record(TYPE.ABORT)]],
     ['an abort among the variables', [begin(), params(variables('GET', '/'), { end: false }), record(TYPE.ABORT)]],
     ['a question about values', [record(TYPE.GET_VALUES, pair('FCGI_MAX_CONNS', ''), { id: 0 })]],
-    ['a question about values whose answer is longer than the buffer of libfcgi', [record(TYPE.GET_VALUES, Buffer.concat(Array.from({ length: 6 }, () => pair('FCGI_MAX_CONNS', ''))), { id: 0 })]],
+    ['a question about values whose answer is longer than the buffer of libfcgi, which answers none before the next record', [LONG_QUESTION]],
     ['a question about values nobody knows', [record(TYPE.GET_VALUES, pair('X'.repeat(500), 'y'), { id: 0 })]],
     ['a management record of an unknown type', [record(200, Buffer.from('x'), { id: 0 })]],
     ['records of nothing, a thousand', [begin(), ...Array.from({ length: 1000 }, () => record(TYPE.STDIN))]],
@@ -418,6 +419,37 @@ test('what libfcgi does not survive is started again at once, and requests of ot
   } finally {
     await victim.stop();
   }
+});
+
+describe('what another libfcgi may survive costs one process at most, and requests of others go on (ASVS v4.0.3-5.4.1)', () => {
+  const healthz = [params(variables('GET', '/healthz')), stdin()];
+  const cases = [
+    ['a question about values whose answer is longer than its buffer, before a request', [LONG_QUESTION, begin(), ...healthz]],
+    ['the same question within a request', [begin(), LONG_QUESTION, ...healthz]],
+    ['two lengths whose sum is beyond an int (CVE-2025-23016)', [begin(), stream(TYPE.PARAMS, pair('A', 'b', 0x7fffffff, 0x7fffffff)), stdin()]],
+  ];
+  let victim, visitor, hash;
+  before(async () => {
+    victim = await start({ fatal: true });
+    visitor = victim.visitor();
+    hash = await visitor.request(OCR, SCAN);
+  });
+  after(() => victim?.stop());
+
+  for (const [what, parts] of cases) {
+    test(what, async () => {
+      for (const end of [false, true]) {
+        const connection = new Connection(victim.file('web.sock')).write(...parts);
+        if (end) connection.socket.end();
+        assert.ok((await connection.answer()) || connection.ended, 'answered, or given up');
+        connection.close();
+        assert.equal((await visitor.get('/')).status, 200);
+        assert.equal((await visitor.view(hash)).hash, hash);
+      }
+    });
+  }
+
+  test('the request of before is completed', () => victim.status(hash, 'completed'));
 });
 
 test('after all this it is the same process, and it has nothing to complain about', async () => {
