@@ -1,4 +1,4 @@
-// admin.test.mjs: an administrator signs in, looks, and signs out. Requirements are those of OWASP ASVS 4.0.3.
+// admin.test.mjs: an administrator signs in, looks, and signs out.
 import { after, before, beforeEach, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { forgive, user } from '../lib/admin.mjs';
@@ -38,7 +38,7 @@ describe('An administrator', () => {
     }
   }
 
-  test('leaves nothing behind the back button (ASVS 3.3.1, 8.2.1)', as({}, async (person) => {
+  test('leaves nothing behind the back button (ASVS v4.0.3-3.3.1, 8.2.1)', as({}, async (person) => {
     const { page } = person;
     await page.goto('/admin');
     await person.signIn('sara');

@@ -1,4 +1,4 @@
-// admin.test.mjs: administrators sign in and see how Peygir is; nobody else does. Requirements are those of OWASP ASVS 4.0.3.
+// admin.test.mjs: administrators sign in and see how Peygir is; nobody else does.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -84,7 +84,7 @@ describe('who has not signed in', () => {
 });
 
 describe('the form', () => {
-  test('works without JavaScript and lets a password manager help (ASVS 2.1.11)', async () => {
+  test('works without JavaScript and lets a password manager help (ASVS v4.0.3-2.1.11)', async () => {
     for (const [language, heading] of [['en', 'Sign in'], ['fa', 'ورود']]) {
       const page = await peygir.visitor({ language }).get(SIGN_IN);
       assert.equal(page.status, 200);
@@ -95,7 +95,7 @@ describe('the form', () => {
     }
   });
 
-  test('says the same about a wrong password and an unknown name, and keeps no password (ASVS 2.2.1)', async () => {
+  test('says the same about a wrong password and an unknown name, and keeps no password (ASVS v4.0.3-2.2.1)', async () => {
     const person = peygir.visitor();
     const wrong = await attempt(person, 'sara', WRONG), unknown = await attempt(person, 'zara', WRONG);
     assert.deepEqual([wrong.status, unknown.status], [422, 422]);
@@ -113,7 +113,7 @@ describe('the form', () => {
     assert.equal((await attempt(person, 'sara', PASSWORD)).status, 303);
   });
 
-  test('belongs to the browser that opened it (ASVS 4.2.2)', async () => {
+  test('belongs to the browser that opened it (ASVS v4.0.3-4.2.2)', async () => {
     const person = peygir.visitor(), other = peygir.visitor();
     const form = await signInForm(person);
     await other.get(SIGN_IN);
@@ -149,7 +149,7 @@ describe('the form', () => {
     assert.equal(shown.form(SIGN_IN).fields.name, '"><script>alert(1)</script>');
   });
 
-  test('leads nowhere but into the area (ASVS 5.1.5)', async () => {
+  test('leads nowhere but into the area (ASVS v4.0.3-5.1.5)', async () => {
     const places = ['https://evil.example/', '//evil.example/', '/\\evil.example', '/requests', '/administrator', '/admin//evil.example', '/admin/../requests',
       '/admin\r\nX-Evil: 1', '/admin/\u00e9', ''];
     for (const next of places) {
@@ -164,7 +164,7 @@ describe('the form', () => {
 });
 
 describe('guessing', () => {
-  test('is slowed down, with the time to try again; the right password waits too (ASVS 2.2.1)', async () => {
+  test('is slowed down, with the time to try again; the right password waits too (ASVS v4.0.3-2.2.1)', async () => {
     const person = peygir.visitor();
     assert.equal((await attempt(person, 'sara', WRONG)).status, 422);
     await forgive(peygir, 'name', { count: 6, open_at: 0 });
@@ -225,7 +225,7 @@ describe('guessing', () => {
 });
 
 describe('a session', () => {
-  test('begins with a new token each time, known to the browser alone (ASVS 3.2.1, 3.2.2, 3.2.3)', async () => {
+  test('begins with a new token each time, known to the browser alone (ASVS v4.0.3-3.2.1, 3.2.2, 3.2.3)', async () => {
     const person = peygir.visitor();
     const form = await signInForm(person);
     person.cookies.set(COOKIE, 'f'.repeat(64)); // one that somebody else chose
@@ -244,7 +244,7 @@ describe('a session', () => {
     await assertStranger(person);
   });
 
-  test('has a cookie that is HttpOnly and SameSite=Strict, and on HTTPS Secure with the host prefix (ASVS 3.4.1 to 3.4.5)', async () => {
+  test('has a cookie that is HttpOnly and SameSite=Strict, and on HTTPS Secure with the host prefix (ASVS v4.0.3-3.4.1 to 3.4.5)', async () => {
     const person = await administrator();
     const lines = person.setCookies.filter((line) => /^peygir_admin/.test(line));
     assert.equal(lines.length, 3);
@@ -262,7 +262,7 @@ describe('a session', () => {
     assert.equal(good.status, 200);
   });
 
-  test('ends in Redis with the button (ASVS 3.3.1)', async () => {
+  test('ends in Redis with the button (ASVS v4.0.3-3.3.1)', async () => {
     const person = await administrator(), key = sessionKey(person), token = person.cookies.get(COOKIE);
     const page = await person.get('/admin');
     const out = await person.send(page.form('/admin/sign-out'));
@@ -274,7 +274,7 @@ describe('a session', () => {
     await assertStranger(person);
   });
 
-  test('is not ended by a form of somebody else (ASVS 4.2.2)', async () => {
+  test('is not ended by a form of somebody else (ASVS v4.0.3-4.2.2)', async () => {
     const person = await administrator();
     await forgive(peygir);
     const other = await administrator();
@@ -285,7 +285,7 @@ describe('a session', () => {
     assert.equal((await person.get('/admin')).status, 200);
   });
 
-  test('is prolonged by what a person asks for, and not by a page that refreshes itself (ASVS 3.3.2)', async () => {
+  test('is prolonged by what a person asks for, and not by a page that refreshes itself (ASVS v4.0.3-3.3.2)', async () => {
     const person = await administrator(), key = sessionKey(person);
     await sessions.expire(key, 100);
     const page = await person.get('/admin?auto=1');
@@ -298,7 +298,7 @@ describe('a session', () => {
     await assertStranger(person);
   });
 
-  test('is over after its whole life, however busy (ASVS 3.3.2)', async () => {
+  test('is over after its whole life, however busy (ASVS v4.0.3-3.3.2)', async () => {
     const person = await administrator(), key = sessionKey(person);
     const created = Number(await sessions.hget(key, 'created_at'));
     await sessions.hset(key, 'created_at', created - 8 * 3600 * 1000);
@@ -307,7 +307,7 @@ describe('a session', () => {
     await assertStranger(person);
   });
 
-  test('ends with a new password and with the account, everywhere (ASVS 3.3.3)', async () => {
+  test('ends with a new password and with the account, everywhere (ASVS v4.0.3-3.3.3)', async () => {
     await user(peygir, 'add', 'ali', PASSWORD);
     const first = await administrator('ali'), second = await administrator('ali'), sara = await administrator();
     await user(peygir, 'passwd', 'ali', OTHER);
@@ -332,7 +332,7 @@ describe('a session', () => {
   });
 });
 
-test('nothing of the area is kept by anybody, and pages have their fences (ASVS 8.2.1)', async () => {
+test('nothing of the area is kept by anybody, and pages have their fences (ASVS v4.0.3-8.2.1)', async () => {
   const person = await administrator();
   const answers = [await person.get('/admin'), await person.get(SIGN_IN), await peygir.visitor().get('/admin'), await attempt(peygir.visitor(), 'sara', WRONG),
     await person.get('/admin/nothing'), await peygir.visitor().post('/admin/sign-out')];
@@ -425,7 +425,7 @@ describe('without Redis', () => {
   });
 });
 
-test('no password and no token is in a log, in `config` or in Redis (ASVS 2.4.1, 7.1.1)', async () => {
+test('no password and no token is in a log, in `config` or in Redis (ASVS v4.0.3-2.4.1, 7.1.1)', async () => {
   const person = await administrator();
   await attempt(peygir.visitor(), 'sara', WRONG);
   const config = (await peygir.cli('config')).stdout;

@@ -1,4 +1,4 @@
-// cli_user.test.mjs: peygir user …: accounts of administrators. Requirements are those of OWASP ASVS 4.0.3.
+// cli_user.test.mjs: peygir user …: accounts of administrators.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import path from 'node:path';
@@ -61,7 +61,7 @@ async function atTerminal(answers, ...args) {
 }
 
 describe('an administrator', () => {
-  test('is made with a password from standard input, which is stored as Argon2id (ASVS 2.4.1)', async () => {
+  test('is made with a password from standard input, which is stored as Argon2id (ASVS v4.0.3-2.4.1)', async () => {
     assert.deepEqual(await done(`${PASSWORD}\n`, 'user', 'add', 'sara'), { name: 'sara', added: true });
     assert.match(hash('sara'), /^\$argon2id\$v=19\$m=65536,t=2,p=1\$/);
     const everything = yard.redis('HGETALL', 'peygir:users');
@@ -99,7 +99,7 @@ describe('an administrator', () => {
 });
 
 describe('a password', () => {
-  test('has 12 to 128 characters of any script (ASVS 2.1.1, 2.1.2, 2.1.4)', async () => {
+  test('has 12 to 128 characters of any script (ASVS v4.0.3-2.1.1, 2.1.2, 2.1.4)', async () => {
     assert.match(await refused(1, 'elevenchars\n', 'user', 'add', 'short'), /12 to 128 characters/);
     assert.match(await refused(1, 'long'.repeat(40), 'user', 'add', 'long'), /12 to 128 characters/);
     await refused(1, 'x'.repeat(5000), 'user', 'add', 'long');
@@ -108,7 +108,7 @@ describe('a password', () => {
     assert.deepEqual(await names(), ['sara', 'script', 'sixty-four']);
   });
 
-  test('is none that everybody tries first (ASVS 2.1.7), and is not repeated by the refusal', async () => {
+  test('is none that everybody tries first (ASVS v4.0.3-2.1.7), and is not repeated by the refusal', async () => {
     const said = await refused(1, 'Password1234\n', 'user', 'add', 'weak');
     assert.match(said, /anybody would try/);
     assert.ok(!said.includes('Password1234'));

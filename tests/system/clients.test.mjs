@@ -1,5 +1,5 @@
 // clients.test.mjs: programs of others make requests of their own through the JSON routes, with a token of role api in place of the
-// session cookie and the CSRF token (OWASP ASVS 4.2.1, 4.2.2, 13.2.3).
+// session cookie and the CSRF token.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -148,7 +148,7 @@ describe('an API client', () => {
   });
 
   describe('and nobody else', () => {
-    test('what a client makes is nothing for visitors and other clients', async () => {
+    test('what a client makes is nothing for visitors and other clients (ASVS v4.0.3-4.2.1)', async () => {
       const hash = await client.made(misdeed('hang'), CREDIT);
       const visitor = peygir.visitor();
       await visitor.request(OCR, SCAN);
@@ -160,7 +160,7 @@ describe('an API client', () => {
       assert.equal((await client.json(path(hash, 'status'))).is_cancelled, false);
     });
 
-    test('what a visitor makes is nothing for a client, even with the cookie of that visitor', async () => {
+    test('what a visitor makes is nothing for a client, even with the cookie of that visitor (ASVS v4.0.3-4.2.1)', async () => {
       const visitor = peygir.visitor();
       const hash = await untilCode(peygir, visitor, misdeed('held'));
       const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
@@ -200,7 +200,7 @@ describe('an API client', () => {
       assert.equal(persian.headers.get('content-language'), 'en');
     });
 
-    test('a cookie beside the token is not looked at', async () => {
+    test('a cookie beside the token is not looked at (ASVS v4.0.3-4.2.2, 13.2.3)', async () => {
       const visitor = peygir.visitor();
       const hash = await visitor.request(OCR, SCAN);
       const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ');

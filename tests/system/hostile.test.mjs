@@ -88,7 +88,7 @@ describe('records that are odd but right', () => {
     await connection.closed;
   });
 
-  test('ten thousand variables (ASVS v4.0.3-11.1.4: no exhaustion)', async () => {
+  test('ten thousand variables (ASVS v4.0.3-11.1.4)', async () => {
     const many = Object.fromEntries(Array.from({ length: 10_000 }, (unused, i) => [`HTTP_X_${i}`, 'v'.repeat(20)]));
     const answer = await exchange(sock(), request('GET', '/healthz', many));
     assert.equal(answer.status, 200);
@@ -100,7 +100,7 @@ describe('records that are odd but right', () => {
     assert.equal(answer.status, 200);
   });
 
-  test('of two CONTENT_LENGTH the first counts (ASVS v4.0.3-5.1.1: parameter pollution)', async () => {
+  test('of two CONTENT_LENGTH the first counts (ASVS v4.0.3-5.1.1)', async () => {
     const { body, vars } = await submission('twice');
     const twice = Buffer.concat([
       ...Object.entries(variables('POST', `/services/${OCR}`, { ...vars, CONTENT_LENGTH: Buffer.byteLength(body) })).map(([n, v]) => pair(n, String(v))),

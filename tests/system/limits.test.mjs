@@ -1,4 +1,4 @@
-// limits.test.mjs: how often anybody may ask, counted in Redis (OWASP ASVS 11.1.4, 2.2.1), and from which pages (ASVS 4.2.2, 13.2.3).
+// limits.test.mjs: how often anybody may ask, counted in Redis, and from which pages.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Bot } from '../lib/bot.mjs';
@@ -67,7 +67,7 @@ after(async () => {
   await bot?.close?.();
 });
 
-describe('ASVS 11.1.4: whoever asks too often is refused politely', () => {
+describe('whoever asks too often is refused politely (ASVS v4.0.3-11.1.4)', () => {
   test('a session that reads, with the time to wait, and nobody else', async () => {
     const who = newcomer();
     await who.get(`/services/${OCR}`);
@@ -230,7 +230,7 @@ describe('codes to one mobile number', () => {
     });
   });
 
-  test('are limited over all sessions and addresses, with what was typed kept', async () => {
+  test('are limited over all sessions and addresses, with what was typed kept (ASVS v4.0.3-2.2.1)', async () => {
     for (const code of national.slice(0, 2)) {
       const hash = await newcomer().request(CREDIT, { ...GOOD, national_code: code });
       await peygir.status(hash, 'otp_required');
@@ -343,7 +343,7 @@ describe('the host site keeps limits of its own', () => {
   });
 });
 
-describe('ASVS 4.2.2, 13.2.3: what acts comes from a page of ours', () => {
+describe('what acts comes from a page of ours (ASVS v4.0.3-4.2.2, 13.2.3)', () => {
   async function post(more) {
     const who = newcomer();
     return ask('/api/local-requests', {

@@ -1,5 +1,4 @@
-// sealed.test.mjs: personal data lie nowhere open: not in Redis's files, not in a log, not in what an administrator sees. OWASP ASVS
-// 6.1.1 (stored encrypted), 6.1.3, 7.1.1 and 7.1.2 (not logged), 8.3.4, 8.3.7 (encrypted with confidentiality and integrity).
+// sealed.test.mjs: personal data lie nowhere open: not in Redis's files, not in a log, not in what an administrator sees.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -138,7 +137,7 @@ describe('after a whole journey', () => {
     await peygir.redis.save(); // a snapshot, uncompressed, beside the append-only file
   });
 
-  test('neither form nor result lies in any file of the instance', () => {
+  test('neither form nor result lies in any file of the instance (ASVS v4.0.3-6.1.1, 6.1.3, 7.1.2)', () => {
     const files = filesOf(peygir.runDir);
     assert.ok(names(files).includes('dump.rdb') && appendOnly(files).length > 0, names(files).join(' '));
     for (const text of [...Object.values(values), ...Object.values(failing), result]) {
@@ -146,7 +145,7 @@ describe('after a whole journey', () => {
     }
   });
 
-  test('no code of an ended request lies in a snapshot or a log', () => {
+  test('no code of an ended request lies in a snapshot or a log (ASVS v4.0.3-7.1.1)', () => {
     const files = filesOf(peygir.runDir).filter((file) => !file.includes('appendonlydir'));
     for (const text of [code, wrong]) assert.deepEqual(names(holders(text, files)), [], text);
   });
@@ -162,7 +161,7 @@ describe('after a whole journey', () => {
     assert.ok(appendOnly(holders(hash)).length > 0);
   });
 
-  test('its job holds neither result nor code nor form', async () => {
+  test('its job holds neither result nor code nor form (ASVS v4.0.3-6.1.1)', async () => {
     for (const id of [hash, `${hash}.1`, `${hash}.2`]) {
       const job = await peygir.redis.hgetall(`peygir:task:data:${id}`);
       assert.equal(job.status, 'completed', id);
@@ -247,7 +246,7 @@ describe('what an administrator sees', () => {
     return stdout;
   }
 
-  test('has no number of a person, whoever wrote it where', async () => {
+  test('has no number of a person, whoever wrote it where (ASVS v4.0.3-7.1.2, 8.3.4)', async () => {
     const visitor = peygir.visitor();
     let release;
     const said = `about ${values.mobile} and ${values.national_code.replace(/\d/g, (digit) => String.fromCodePoint(0x6f0 + Number(digit)))}`;
@@ -269,7 +268,7 @@ describe('what an administrator sees', () => {
     assert.ok(outputs.some((output) => output.includes(`***${values.mobile.slice(-2)}`)), 'two digits tell them apart');
   });
 
-  test('is (sealed) where the secret may not be read', async () => {
+  test('is (sealed) where the secret may not be read (ASVS v4.0.3-8.3.7)', async () => {
     const visitor = peygir.visitor();
     const hash = await ask(visitor, (call) => call.success({ text: 'done' }));
     await peygir.status(hash, 'completed');

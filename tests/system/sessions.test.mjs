@@ -1,5 +1,4 @@
-// sessions.test.mjs: users whom the host site signs in: links, devices, limits; and data that people delete at once. Names of
-// requirements are those of the OWASP ASVS 4.0.3.
+// sessions.test.mjs: users whom the host site signs in: links, devices, limits; and data that people delete at once.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CODE, CREDIT, GOOD, OCR, enter, progressPath, resultPath, untilCode } from '../lib/demo.mjs';
@@ -112,7 +111,7 @@ describe('A host site', () => {
     assert.equal((await current(token)).json.last_activity, seen);
   });
 
-  test('ASVS 5.1.5: cannot be made to send people to another site', async () => {
+  test('cannot be made to send people to another site (ASVS v4.0.3-5.1.5)', async () => {
     const elsewhere = ['//evil.example', '/\\evil.example', '\\\\evil.example', 'https://evil.example/', 'javascript:alert(1)', 'requests',
       '/\t/evil.example', '/a\r\nset-cookie: b=c', '/\u007f', '/é', '', `/${'a'.repeat(1024)}`];
     for (const next of elsewhere) {
@@ -142,7 +141,7 @@ describe('A host site', () => {
     }
   });
 
-  test('ASVS 3.3.3: ends one session, or all of a user, with effect at the next request', async () => {
+  test('ends one session, or all of a user, with effect at the next request (ASVS v4.0.3-3.3.3)', async () => {
     const one = await browser('ended'), two = await browser('ended');
     assert.equal(await revoke({ token: cookieOf(one) }), 1);
     assert.equal(await revoke({ token: cookieOf(one) }), 0);
@@ -203,7 +202,7 @@ describe('A link of the host site', () => {
     assert.equal((await peygir.visitor().get(enter_url)).status, 303);
   });
 
-  test('ASVS 3.4.1-3.4.4: sets a cookie that scripts cannot read, Lax, and Secure with the __Host- prefix on HTTPS', async () => {
+  test('sets a cookie that scripts cannot read, Lax, and Secure with the __Host- prefix on HTTPS (ASVS v4.0.3-3.4.1 to 3.4.4)', async () => {
     const person = peygir.visitor();
     await person.get((await signIn('cookie')).enter_url);
     assert.match(person.setCookies.at(-1), /^peygir_session=[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Lax$/);
@@ -214,7 +213,7 @@ describe('A link of the host site', () => {
 });
 
 describe('A visitor who signs in', () => {
-  test('ASVS 3.2.1: gets a new token, and the old one is worth nothing', async () => {
+  test('gets a new token, and the old one is worth nothing (ASVS v4.0.3-3.2.1)', async () => {
     const person = peygir.visitor();
     await person.request(OCR, SCAN);
     const before_ = cookieOf(person);
@@ -237,7 +236,7 @@ describe('A visitor who signs in', () => {
     assert.equal((await person.get(resultPath(hash))).status, 200);
   });
 
-  test('keeps it also when nothing was sent yet: the form of before is offered again with its values (ASVS 4.2.2: CSRF is new)', async () => {
+  test('keeps it also when nothing was sent yet: the form of before is offered again with its values (ASVS v4.0.3-4.2.2)', async () => {
     const person = peygir.visitor();
     const page = await person.get(`/services/${CREDIT}`);
     const owner = cookieOf(person).split('.')[1];
@@ -269,7 +268,7 @@ describe('A visitor who signs in', () => {
     assert.equal((await other.get(`/api/local-requests/${hash}/status`)).status, 404);
   });
 
-  test('ASVS 3.2.1: shares nothing asked for afterwards with somebody who kept the cookie of before', async () => {
+  test('shares nothing asked for afterwards with somebody who kept the cookie of before (ASVS v4.0.3-3.2.1)', async () => {
     const person = peygir.visitor(), thief = peygir.visitor();
     await person.get(`/services/${OCR}`);
     thief.cookies.set('peygir_session', cookieOf(person)); // signed, so it lives without Redis
@@ -294,7 +293,7 @@ describe('A visitor who signs in', () => {
 });
 
 describe('Limits of a session', () => {
-  test('ASVS 3.3.2: a user who was idle too long is signed out; only what a person asks for keeps awake', async () => {
+  test('a user who was idle too long is signed out; only what a person asks for keeps awake (ASVS v4.0.3-3.3.2)', async () => {
     const person = await browser('idler');
     const hash = await person.request(OCR, HANGING);
     const activity = async () => JSON.parse(await sessions.get(await keyOf(cookieOf(person)))).last_activity;
@@ -313,7 +312,7 @@ describe('Limits of a session', () => {
     assert.equal((await current(cookieOf(person))).status, 404);
   });
 
-  test('ASVS 3.3.2: a session ends after SESSION_TTL however active it is', async () => {
+  test('a session ends after SESSION_TTL however active it is (ASVS v4.0.3-3.3.2)', async () => {
     const { token } = await signIn('old');
     const ttl = await sessions.ttl(await keyOf(token));
     assert.ok(ttl > 604_700 && ttl <= 604_800);
@@ -368,7 +367,7 @@ describe('Limits of a session', () => {
 describe('The page of devices', () => {
   const own = (page) => page.form('/account/sign-out');
 
-  test('ASVS 3.3.4: lists where a user is signed in; one is signed out there, or all others', async () => {
+  test('lists where a user is signed in; one is signed out there, or all others (ASVS v4.0.3-3.3.4)', async () => {
     const here = await browser('owner'), phone = await browser('owner', CHROME), third = await browser('owner', 'strange/1.0');
     const page = await here.get(DEVICES);
     assert.match(page.text, /Firefox on Linux this device/);
@@ -395,7 +394,7 @@ describe('The page of devices', () => {
     assert.equal(await isSignedIn(theirs), true);
   });
 
-  test('ASVS 3.3.1: signing out ends the session and takes the cookie away', async () => {
+  test('signing out ends the session and takes the cookie away (ASVS v4.0.3-3.3.1)', async () => {
     const person = await browser('leaver'), token = cookieOf(person);
     const answer = await person.send(own(await person.get(DEVICES)));
     assert.deepEqual([answer.status, answer.location], [303, '/']);
@@ -405,7 +404,7 @@ describe('The page of devices', () => {
     assert.equal(await isSignedIn(person), false);
   });
 
-  test('ASVS 4.2.2: changes nothing without a CSRF token of this very session', async () => {
+  test('changes nothing without a CSRF token of this very session (ASVS v4.0.3-4.2.2)', async () => {
     const person = await browser('guarded'), other = await browser('guarded', CHROME);
     const foreign = own(await other.get(DEVICES)).fields._token;
     for (const action of ['/account/sign-out', '/account/sessions/revoke', '/account/sessions/revoke-others']) {
@@ -490,7 +489,7 @@ describe('Deleting at once', () => {
     assert.equal(left.some((line) => line.includes(personal)), false);
   };
 
-  test('ASVS 8.3.2: a result is deleted with all that belongs to it, and whoever watches hears of it', async () => {
+  test('a result is deleted with all that belongs to it, and whoever watches hears of it (ASVS v4.0.3-8.3.2)', async () => {
     const person = peygir.visitor();
     const hash = await untilCode(peygir, person);
     await enter(person, hash, CODE);

@@ -1,4 +1,4 @@
-/* test_handler_exec.c: real programs, carried out on a loop of the test */
+/* test_handler_exec.c: real programs, carried out on a loop of the test. Names of requirements are those of OWASP ASVS 4.0.3. */
 #include "tests/unit/unit.h"
 
 #include "base/log.h"
@@ -320,8 +320,8 @@ static void what_it_writes_to_stderr_is_logged_line_by_line_and_escaped(void **s
     clear(&t);
 }
 
-/* OWASP ASVS 7.1.1: what a program says may name people. */
-static void a_long_number_in_it_is_masked(void **state)
+/* What a program says may name people. */
+static void a_long_number_in_it_is_masked_asvs_7_1_1(void **state)
 {
     struct trial t = SCRIPT("echo 'no answer for 09121234567, 1234567 left' >&2");
     (void)state;
@@ -720,7 +720,7 @@ int main(void)
         cmocka_unit_test(other_lines_are_ignored_and_logged_once_without_their_text),
         cmocka_unit_test(a_line_has_at_most_64_kib),
         cmocka_unit_test(what_it_writes_to_stderr_is_logged_line_by_line_and_escaped),
-        cmocka_unit_test(a_long_number_in_it_is_masked),
+        cmocka_unit_test(a_long_number_in_it_is_masked_asvs_7_1_1),
         cmocka_unit_test(the_log_takes_100_lines_of_1_kib),
         cmocka_unit_test(more_than_1_mib_is_not_listened_to),
         cmocka_unit_test(a_status_other_than_0_is_a_break),

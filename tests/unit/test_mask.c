@@ -1,10 +1,10 @@
-/* test_mask.c: what an administrator sees of personal values (contract 9; OWASP ASVS 7.1.1, 8.3.4) */
+/* test_mask.c: what an administrator sees of personal values. Names of requirements are those of OWASP ASVS 4.0.3. */
 #include "tests/unit/unit.h"
 
 #include "base/json.h"
 #include "core/mask.h"
 
-static void long_numbers_in_a_text_keep_two_digits(void **state)
+static void long_numbers_in_a_text_keep_two_digits_asvs_7_1_1(void **state)
 {
     static const char *const rows[][2] = {
         { "", "" },
@@ -42,7 +42,7 @@ static void every_text_of_a_value_is_masked_wherever_it_stands(void **state)
     json_object_put(value);
 }
 
-static void members_that_no_service_describes_are_masked(void **state)
+static void members_that_no_service_describes_are_masked_asvs_8_3_4(void **state)
 {
     static const char text[] = "{\"mobile\":\"09121234567\",\"short\":\"1234\",\"list\":[1,2]}";
     struct json_object *masked = mask_members(NULL, SPAN(text));
@@ -59,9 +59,9 @@ static void members_that_no_service_describes_are_masked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(long_numbers_in_a_text_keep_two_digits),
+        cmocka_unit_test(long_numbers_in_a_text_keep_two_digits_asvs_7_1_1),
         cmocka_unit_test(every_text_of_a_value_is_masked_wherever_it_stands),
-        cmocka_unit_test(members_that_no_service_describes_are_masked),
+        cmocka_unit_test(members_that_no_service_describes_are_masked_asvs_8_3_4),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_request_seal.c: the personal values of a request lie sealed, and everything works as if they did not (OWASP ASVS 6.1.1, 8.3.7) */
+/* test_request_seal.c: the personal values of a request lie sealed, and everything works as if they did not. Names of
+ * requirements are those of OWASP ASVS 4.0.3. */
 #include "tests/unit/unit.h"
 
 #include "core/change.h"
@@ -174,7 +175,7 @@ static void expect_error(const char *code)
 
 /* --- the form --- */
 
-static void the_form_lies_sealed_and_the_bot_gets_it_plain(void **state)
+static void the_form_lies_sealed_and_the_bot_gets_it_plain_asvs_6_1_1(void **state)
 {
     struct str body = STR_INIT;
     (void)state;
@@ -219,7 +220,7 @@ static void a_service_may_say_that_nothing_is_sealed(void **state)
 
 /* --- the result --- */
 
-static void the_bots_answer_lies_sealed_in_document_and_guard(void **state)
+static void the_bots_answer_lies_sealed_in_document_and_guard_asvs_6_1_1(void **state)
 {
     (void)state;
     working("sealed");
@@ -369,7 +370,7 @@ static void a_result_whose_key_is_gone_stays_and_does_not_open(void **state)
     str_free(&out);
 }
 
-static void values_of_another_request_are_of_no_use(void **state)
+static void values_of_another_request_are_of_no_use_asvs_8_3_7(void **state)
 {
     struct str body = STR_INIT, theirs = STR_INIT, own = STR_INIT;
     (void)state;
@@ -463,10 +464,10 @@ static void who_carries_out_none_does_without(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORY(the_form_lies_sealed_and_the_bot_gets_it_plain),
+        STORY(the_form_lies_sealed_and_the_bot_gets_it_plain_asvs_6_1_1),
         STORY(the_same_submission_still_makes_the_same_request),
         STORY(a_service_may_say_that_nothing_is_sealed),
-        STORY(the_bots_answer_lies_sealed_in_document_and_guard),
+        STORY(the_bots_answer_lies_sealed_in_document_and_guard_asvs_6_1_1),
         STORY(a_bot_that_reverts_an_end_loses_against_the_sealed_result),
         STORY(a_result_written_by_a_bot_itself_is_sealed_by_whoever_looks_first),
         STORY(a_result_that_was_recorded_plain_is_sealed_too),
@@ -478,7 +479,7 @@ int main(void)
         STORY(after_a_rotation_everything_opens),
         STORY(a_request_whose_key_is_gone_fails_and_says_so),
         STORY(a_result_whose_key_is_gone_stays_and_does_not_open),
-        STORY(values_of_another_request_are_of_no_use),
+        STORY(values_of_another_request_are_of_no_use_asvs_8_3_7),
         STORY(a_program_without_the_secret_leaves_values_as_they_are),
         STORY(and_refuses_no_sealed_result_of_a_strict_service_but_a_plain_one),
         STORY(whoever_carries_sealed_requests_out_needs_the_secret),

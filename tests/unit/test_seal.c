@@ -1,4 +1,4 @@
-/* test_seal.c: values sealed at rest (OWASP ASVS 6.1.1, 6.2.2, 6.2.5, 8.3.7) */
+/* test_seal.c: values sealed at rest. Names of requirements are those of OWASP ASVS 4.0.3. */
 #include "tests/unit/unit.h"
 
 #include "base/rnd.h"
@@ -98,7 +98,7 @@ static void so_does_one_of_every_length_and_a_large_one(void **state)
     secret_free(s);
 }
 
-static void it_has_its_documented_form_shows_nothing_and_is_never_twice_the_same(void **state)
+static void it_has_its_documented_form_shows_nothing_and_is_never_twice_the_same_asvs_6_2_2_and_6_2_5(void **state)
 {
     struct secret *s = load(KEY_ONE "\n");
     struct str a = sealed(s, FORM), b = sealed(s, FORM);
@@ -130,7 +130,7 @@ static void it_opens_in_no_other_request_and_no_other_field(void **state)
     secret_free(s);
 }
 
-static void no_changed_character_goes_unnoticed(void **state)
+static void no_changed_character_goes_unnoticed_asvs_8_3_7(void **state)
 {
     static const char others[] = "AZ09a_-:\"{} v2";
     struct secret *s = load(KEY_ONE "\n");
@@ -333,9 +333,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_comes_back_byte_for_byte),
         cmocka_unit_test(so_does_one_of_every_length_and_a_large_one),
-        cmocka_unit_test(it_has_its_documented_form_shows_nothing_and_is_never_twice_the_same),
+        cmocka_unit_test(it_has_its_documented_form_shows_nothing_and_is_never_twice_the_same_asvs_6_2_2_and_6_2_5),
         cmocka_unit_test(it_opens_in_no_other_request_and_no_other_field),
-        cmocka_unit_test(no_changed_character_goes_unnoticed),
+        cmocka_unit_test(no_changed_character_goes_unnoticed_asvs_8_3_7),
         cmocka_unit_test(nothing_cut_off_or_put_in_opens),
         cmocka_unit_test(garbage_of_every_kind_is_plain_or_refused),
         cmocka_unit_test(what_only_resembles_it_is_plain),
