@@ -113,10 +113,10 @@ static const struct trial session_trials[] = {
     { WEB | ADMIN | PUSH, "sessions", "EVAL @script 1 @session" },
     { WEB | ADMIN, "administrators", "HSET @admin_session name check" },
     { WEB | ADMIN, "sessions", "SET @ticket check PX 10000" },
-    { HOUSE, "sessions", "DEL @session" },
-    { WEB | ADMIN, "sessions", "SADD @user_sessions check" },
-    { HOUSE, "sessions", "SMEMBERS @user_sessions" },
-    { HOUSE, "sessions", "SREM @user_sessions check" },
+    { HOUSE | PUSH, "sessions", "DEL @session" },
+    { WEB | ADMIN | PUSH, "sessions", "SADD @user_sessions check" },
+    { HOUSE | PUSH, "sessions", "SMEMBERS @user_sessions" },
+    { HOUSE | PUSH, "sessions", "SREM @user_sessions check" },
     { HOUSE, "sessions", "ZREM @session_users @id" },
 };
 static const struct trial cache_trials[] = {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CODE, CREDIT, GOOD, OCR, enter, progressPath, resultPath, untilCode } from '../lib/demo.mjs';
+import { open as openStream } from '../lib/events.mjs';
 import { exchange, request as fcgi } from '../lib/fcgi.mjs';
 import { start, waitFor } from '../lib/peygir.mjs';
 import { timed } from '../lib/wait.mjs';
@@ -591,6 +592,15 @@ describe("Another program's sessions (SESSION_KEYS=plain)", () => {
     assert.equal((await ocr.cliJson('session', 'revoke', row.id)).revoked, true);
     assert.equal((await person.get(DEVICES)).status, 403);
     assert.equal(await redis.exists(`ocr:session:${TOKEN}`, 'ocr:user_sessions:42'), 0);
+  });
+
+  test('have their place in the set also when a stream is the first that sees them', async () => {
+    const token = '8'.repeat(64);
+    await written(token, '8');
+    const stream = await openStream(ocr.visitor(), `req_${'0'.repeat(26)}`, { headers: { cookie: `peygir_session=${token}` } });
+    assert.equal(stream.status, 404);
+    await waitFor(async () => JSON.parse(await redis.get(`ocr:session:${token}`)).owner, { what: 'an owner' });
+    assert.deepEqual(await redis.smembers('ocr:user_sessions:8'), [token]);
   });
 
   test('count among the most a user may have', async () => {
