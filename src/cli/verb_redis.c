@@ -79,7 +79,7 @@ static const struct trial trials[] = {
     { WORKER | ADMIN, "sources", "PTTL @source_rest" },
     { WEB, "sources", "PTTL @source_rest_seen" },
     { WEB | ADMIN, "services", "HGETALL @closed" },
-    { WEB | ADMIN, "tokens", "HGET @tokens @id" },
+    { ADMIN, "tokens", "HGET @tokens @id" },
     { WEB | ADMIN | PUSH, "tokens", "HSET @token role check" },
     { WEB | ADMIN | PUSH, "tokens", "HMGET @token role" },
     { WORKER, "tokens", "HMGET @token_seen role callbacks" },

@@ -95,15 +95,15 @@ describe('a program that was taken over', () => {
     test(`cannot change, read or empty the server: ${program} (ASVS v4.0.3-1.2.2)`, () => refuses(peygir, program, server));
   }
 
-  test('as web it reaches neither schedules nor locks, and makes no tokens known', () => refuses(peygir, 'web', [
-    ['SCAN', '0'], ['HGETALL', 'peygir:schedule'], ['SET', 'peygir:lock:x', '1'], ['HSET', 'peygir:tokens', 'x', 'y'], ['ZADD', 'peygir:workers', '1', 'x'],
+  test('as web it reaches neither schedules nor locks, nor the list of tokens', () => refuses(peygir, 'web', [
+    ['SCAN', '0'], ['HGETALL', 'peygir:schedule'], ['SET', 'peygir:lock:x', '1'], ['HGETALL', 'peygir:tokens'], ['HSET', 'peygir:tokens', 'x', 'y'], ['ZADD', 'peygir:workers', '1', 'x'],
     ['HSET', 'peygir:services:closed', 'x', 'y'], ['SET', 'peygir:task:paused', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:workers:restart', '1'], ['SUBSCRIBE', 'local_request_updates:x']]));
 
   test('as worker it makes neither session nor token, and reaches neither administrators nor limits', () => refuses(peygir, 'worker', [
     ['SCAN', '0'], ['SET', 'peygir:session:x', '{}'], ['GET', 'peygir:ticket:x'], ['HGETALL', 'peygir:users'], ['HGETALL', 'peygir:admin_session:x'], ['HGETALL', 'peygir:tokens'], ['HSET', 'peygir:token:x', 'role', 'site'], ['GET', 'peygir:limit:read:x'],
     ['GET', 'other:key'], ['SUBSCRIBE', 'other']]));
 
-  test('as push it changes no job, makes no token, reaches no administrator, and tells nobody but who looks at a request', () => refuses(peygir, 'push', [
+  test('as push it changes no job, reaches neither the list of tokens nor an administrator, and tells nobody but who looks at a request', () => refuses(peygir, 'push', [
     ['SCAN', '0'], ['LPUSH', 'peygir:task:queue', 'x'], ['HSET', 'peygir:task:data:x', 'y', 'z'], ['HGETALL', 'peygir:tokens'], ['HSET', 'peygir:tokens', 'x', 'y'], ['GET', 'peygir:ticket:x'], ['HGET', 'peygir:users', 'x'], ['GET', 'other:key'], ['PUBLISH', 'peygir:notifications', 'x'],
     ['SUBSCRIBE', 'other'], ['LRANGE', 'local_requests_list', '0', '-1'], ['GET', 'peygir:schedule']]));
 
