@@ -6,10 +6,12 @@ import { after, before, describe, test } from 'node:test';
 import { Bot } from '../lib/bot.mjs';
 import { CREDIT, OCR, enter, progressPath, resultPath } from '../lib/demo.mjs';
 import { SOURCE, command, editServices, freePort, program, start, waitFor } from '../lib/peygir.mjs';
+import { oddMailServer } from '../lib/smtp.mjs';
 
 const STRICT = 'strict';
 const OPEN = 'open';
 const LONG_CODE = 12; // digits that turn up nowhere by chance
+const NEWS_TO = { name: 'news_to', type: 'notify_email', label: 'E-mail', rules: ['email'] };
 
 // Reads a page through a window so small that most of it must wait in front of it, and tells how many bytes that were.
 const SLOW_READER = `
@@ -23,6 +25,7 @@ print(len(s.makefile('rb').read()))
 
 let peygir;
 let bot;
+let mail;
 const behaviours = new Map(); // by file_id: what the bot does with the call
 
 const digits = (count) => Array.from({ length: count }, () => Math.floor(Math.random() * 10)).join('');
@@ -77,15 +80,18 @@ async function write(hash, fields) {
 }
 
 before(async () => {
-  bot = await new Bot().listen(await freePort());
+  [bot, mail] = [await new Bot().listen(await freePort()), await oddMailServer()];
   for (const slug of [OCR, STRICT, OPEN]) bot.on(slug, (call) => behaviours.get(call.data.file_id)(call));
   const copyOf = (slug, seal) => () => ({
     slug, title: slug, estimated_duration: 5, fields: [{ name: 'file_id', label: 'F' }, { name: 'language', label: 'L' }], seal,
   });
   peygir = await start({
-    env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_TRIES: '1', PEYGIR_LOG_LEVEL: 'debug' },
+    env: {
+      PEYGIR_DEMO: 'off', LOCAL_API_URL: bot.url, WORKER_TRIES: '1', PEYGIR_LOG_LEVEL: 'debug',
+      MAIL_FROM: 'peygir@example.net', MAIL_URL: `smtp://127.0.0.1:${mail.port}`, PEYGIR_SITE_URL: 'https://site.example/',
+    },
     services: editServices({
-      [CREDIT]: (definition) => ({ ...definition, code: { length: LONG_CODE } }),
+      [CREDIT]: (definition) => ({ ...definition, code: { length: LONG_CODE }, fields: [...definition.fields, NEWS_TO] }),
       [STRICT]: copyOf(STRICT, 'strict'),
       [OPEN]: copyOf(OPEN, 'off'),
     }),
@@ -96,6 +102,7 @@ after(async () => {
     await peygir?.stop();
   } finally {
     await bot?.close();
+    await mail?.stop();
   }
 });
 
@@ -105,6 +112,7 @@ describe('after a whole journey', () => {
   const wrong = digits(LONG_CODE);
   const code = digits(LONG_CODE);
   const result = `result${digits(12)}`;
+  const address = `visitor${digits(12)}@example.org`;
   const seen = []; // what the bot was told
   let hash;
   let failed;
@@ -118,7 +126,7 @@ describe('after a whole journey', () => {
       else call.error('OTP_WRONG', { message: 'That is not it.' });
     });
     const visitor = peygir.visitor();
-    hash = await visitor.request(CREDIT, values);
+    hash = await visitor.request(CREDIT, { ...values, news_to: address });
     await peygir.status(hash, 'otp_required');
     await enter(visitor, hash, wrong);
     await waitFor(async () => (await visitor.view(hash)).otp?.attempts_left === 2, { what: 'the wrong code to be judged' });
@@ -126,6 +134,7 @@ describe('after a whole journey', () => {
     await peygir.status(hash, 'completed');
     failed = await visitor.request(CREDIT, failing);
     await peygir.status(failed, 'failed');
+    await waitFor(() => mail.mails.filter(({ name }) => address === `${name}@example.org`).length === 2, { what: 'the mails about a code and the end' });
 
     assert.deepEqual(seen.map(({ mobile, national_code }) => ({ mobile, national_code })), [values, values, values, failing], 'the bot gets values plain');
     assert.equal(seen[2].otp, code);
@@ -137,10 +146,10 @@ describe('after a whole journey', () => {
     await peygir.redis.save(); // a snapshot, uncompressed, beside the append-only file
   });
 
-  test('neither form nor result lies in any file of the instance (ASVS v4.0.3-6.1.1, 6.1.3, 7.1.2)', () => {
+  test('neither form, nor result, nor where to write to the visitor lies in any file of the instance (ASVS v4.0.3-6.1.1, 6.1.3, 7.1.2)', () => {
     const files = filesOf(peygir.runDir);
     assert.ok(names(files).includes('dump.rdb') && appendOnly(files).length > 0, names(files).join(' '));
-    for (const text of [...Object.values(values), ...Object.values(failing), result]) {
+    for (const text of [...Object.values(values), ...Object.values(failing), result, address]) {
       assert.deepEqual(names(holders(text, files)), [], text);
     }
   });
