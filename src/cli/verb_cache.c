@@ -15,7 +15,8 @@ static int take_names(const struct cli *cli, int (*check)(struct span name, stru
         if (check((*out)[i], err) == 0)
             continue;
         free(*out);
-        return err_prefix(err, "\"%.60s\"", cli->operands[i]);
+        err_prefix(err, "\"%.60s\"", cli->operands[i]);
+        return -1;
     }
     return 0;
 }

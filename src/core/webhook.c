@@ -69,8 +69,8 @@ const char *webhook_url_wrong(struct span url)
 
 void webhook_add_origin(struct str *out, struct span url)
 {
-    struct span secure = after(url, "https://"), rest = secure.s ? secure : after(url, "http://");
-    const char *slash = memchr(rest.s, '/', rest.len);
+    size_t host = strlen(after(url, "https://").s ? "https://" : "http://");
+    const char *slash = memchr(url.s + host, '/', url.len - host);
     str_add(out, url.s, (size_t)(slash - url.s));
 }
 
