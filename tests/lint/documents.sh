@@ -43,6 +43,15 @@ paths() {
     done
 }
 
+# What README has installed for production is what ./run has installed to build and to run.
+packages() {
+    local package
+    sed -nE '/^(RUN|BUILD)_PACKAGES=\(/,/\)$/p' run | sed -E 's/^[A-Z_]+=\(|\)$//g' | xargs -n 1 | while IFS= read -r package; do
+        sed -n '/^apt-get install /,/[^\\]$/p' README.md | grep -qE "(^| )$package( |$)" ||
+            echo "README.md does not install $package, as ./run does"
+    done
+}
+
 # The map names every source file of src, with or without its ending, by itself or as part of `group_*.c`.
 map() {
     local file name stem
@@ -83,5 +92,6 @@ if built | verdict 'documents: a build to ask' && [[ $BUILD && -x $BUILD/peygir 
     manuals | verdict 'documents: manual pages'
 fi
 routes | named route "${DOCUMENTS[@]}" | verdict 'documents: every route is in a document'
+packages | verdict 'documents: README.md installs what ./run does'
 paths | verdict 'documents: every file that is named exists'
 { map; mapped; } | verdict 'documents: the map is complete'
