@@ -77,7 +77,7 @@ async function measureAllocations(instance) {
     report('allocations a poll', (counted() - before) / count, '');
 }
 
-const SERVICES = ['web', 'worker', 'nginx', 'bot', 'redis'];
+const SERVICES = ['web', 'push', 'worker', 'nginx', 'bot', 'redis'];
 function reportMemory(instance, when) {
     for (const service of SERVICES) {
         const { rss, pss } = instance.memory(service);
