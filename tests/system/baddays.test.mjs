@@ -1,6 +1,9 @@
-// baddays.test.mjs: Redis stopped, killed and full; web killed and restarted under load; no bot anywhere.
+// baddays.test.mjs: Redis stopped, not listening, loading, killed and full; web, nginx and the bot killed; web restarted under load; no
+// bot anywhere.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { CREDIT, GOOD, OCR, enter, misdeed, progressPath, untilCode } from '../lib/demo.mjs';
 import { editServices, freePort, isAlive, start, waitFor } from '../lib/peygir.mjs';
@@ -43,6 +46,76 @@ async function assertAllAway(visitor, hash, form) {
   return again;
 }
 
+// What a Redis that loads its data says to one command: it greets, and does nothing else yet.
+function loadingSays(name) {
+  if (name === 'TIME') return '*2\r\n$10\r\n1700000000\r\n$6\r\n123456\r\n';
+  return /^(AUTH|CLIENT|SELECT)$/.test(name) ? '+OK\r\n' : '-LOADING Redis is loading the dataset in memory\r\n';
+}
+
+// The names of the whole commands that a text begins with, and what is left of it.
+function commandsIn(text) {
+  const names = [];
+  for (;;) {
+    const [head, count] = /^\*(\d+)\r\n/.exec(text) ?? [];
+    let at = head?.length ?? 0, name;
+    for (let i = 0; i < Number(count); i++) {
+      const [line, bytes] = /^\$(\d+)\r\n/.exec(text.slice(at, at + 16)) ?? [];
+      if (!line || at + line.length + Number(bytes) + 2 > text.length) return { names, rest: text };
+      name ??= text.slice(at + line.length, at + line.length + Number(bytes)).toUpperCase();
+      at += line.length + Number(bytes) + 2;
+    }
+    if (!head) return { names, rest: text };
+    names.push(name);
+    text = text.slice(at);
+  }
+}
+
+function loadingRedis() {
+  const sockets = new Set();
+  let asked = 0;
+  const server = net.createServer((socket) => {
+    let rest = '';
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    socket.setEncoding('latin1').on('data', (chunk) => {
+      const commands = commandsIn(rest + chunk);
+      rest = commands.rest;
+      asked += commands.names.length;
+      socket.write(commands.names.map(loadingSays).join(''));
+    });
+  });
+  return { server, asked: () => asked, cut: () => sockets.forEach((socket) => socket.destroy()) };
+}
+
+// Every program loses Redis and finds something else at its socket until `action` is over: a Redis that loads, or, `dead`, a socket
+// that nobody listens on.
+async function insteadOfRedis({ dead }, action) {
+  const socket = peygir.file('redis.sock'), aside = `${socket}.aside`, made = `${socket}.made`;
+  const { server, asked, cut } = loadingRedis();
+  await new Promise((resolve) => server.listen(made, resolve));
+  fs.renameSync(socket, aside);
+  fs.renameSync(made, socket);
+  if (dead) server.close();
+  try {
+    for (const type of ['normal', 'pubsub']) await peygir.redis.client('KILL', 'TYPE', type, 'SKIPME', 'yes');
+    await action();
+    assert.equal(asked() > 0, !dead);
+  } finally {
+    fs.renameSync(aside, socket);
+    cut();
+    server.close();
+  }
+}
+
+// A moment after Redis is back all works again, and pressing the button once more is enough.
+async function assertBack(visitor, hash, again) {
+  const { ms } = await timed(() => waitFor(async () => (await visitor.get(`/api/local-requests/${hash}/status`)).status === 200));
+  assert.ok(ms < BACK_MS, `back after ${ms} ms`);
+  const sent = await visitor.send(again);
+  assert.equal(sent.status, 303, sent.text);
+  await peygir.status(sent.location.split('/').pop(), 'completed');
+}
+
 describe('Redis has a bad day', () => {
   before(async () => {
     peygir = await start({ env: { WORKER_BACKOFF: '0' } });
@@ -66,13 +139,22 @@ describe('Redis has a bad day', () => {
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    const { ms } = await timed(() => waitFor(async () => (await visitor.get(`/api/local-requests/${hash}/status`)).status === 200));
-    assert.ok(ms < BACK_MS, `back after ${ms} ms`);
-    const sent = await visitor.send(again);
-    assert.equal(sent.status, 303, 'pressing the button once more is enough');
-    await peygir.status(sent.location.split('/').pop(), 'completed');
+    await assertBack(visitor, hash, again);
     await peygir.status(slow, 'completed');
   });
+
+  for (const [what, fake] of [['not listening', { dead: true }], ['loading its data', { dead: false }]]) {
+    test(`${what}: 503 at once, values kept, and all works again by itself when it is there`, async () => {
+      const visitor = peygir.visitor();
+      const hash = await visitor.request(OCR, SCAN);
+      const form = await formOf(visitor);
+      await visitor.token();
+      await peygir.status(hash, 'completed');
+      let again;
+      await insteadOfRedis(fake, async () => (again = await assertAllAway(visitor, hash, form)));
+      await assertBack(visitor, hash, again);
+    });
+  }
 
   test('killed: it is started again, and nothing that was accepted is lost', async () => {
     const visitor = peygir.visitor();
@@ -106,13 +188,12 @@ describe('Redis has a bad day', () => {
     await peygir.status(slow, 'processing');
     await peygir.redis.config('SET', 'maxmemory', '1mb');
     try {
-      const answer = await visitor.send(form, { ...SCAN, file_id: 'no-room' });
-      assert.equal(answer.status, 503);
-      assert.ok(Number(answer.headers.get('retry-after')) >= 1);
-      assert.equal(answer.form(`/services/${OCR}`).fields.file_id, 'no-room');
-      const json = await visitor.postJson('/api/local-requests', { service: OCR, data: SCAN });
-      assert.equal(json.status, 503);
-      assert.equal(json.type, 'application/problem+json');
+      const answer = await timed(() => visitor.send(form, { ...SCAN, file_id: 'no-room' }));
+      assertAway(answer.value, answer.ms);
+      assert.equal(answer.value.form(`/services/${OCR}`).fields.file_id, 'no-room');
+      const json = await timed(() => visitor.postJson('/api/local-requests', { service: OCR, data: SCAN }));
+      assertAway(json.value, json.ms);
+      assert.equal(json.value.type, 'application/problem+json');
       assert.equal((await visitor.view(running)).is_completed, true, 'looking still works');
       assert.equal((await enter(visitor, code, '12345')).status, 303, 'a code can still be entered');
       await waitFor(async () => (await visitor.view(code)).is_completed, { what: 'running work to be finished' });
