@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { CREDIT, GOOD, OCR, enter, misdeed, progressPath, untilCode } from '../lib/demo.mjs';
+import { CODE, CREDIT, GOOD, OCR, enter, misdeed, progressPath, untilCode } from '../lib/demo.mjs';
 import { editServices, freePort, isAlive, start, waitFor } from '../lib/peygir.mjs';
 import { timed } from '../lib/wait.mjs';
 
@@ -290,6 +290,45 @@ describe('Redis has a bad day', () => {
     await waitFor(() => !isAlive(killed));
     await peygir.ready();
   });
+});
+
+// The worker reaches the demonstration bot through nginx.
+describe('what is called is killed', () => {
+  let called;
+  before(async () => {
+    called = await start({ env: { WORKER_BACKOFF: '1' } });
+  });
+  after(() => called?.stop());
+
+  const kill = async (name) => {
+    const killed = called.kill(name);
+    await waitFor(() => called.pid(name) !== killed && isAlive(called.pid(name)), { what: `${name} to be started again` });
+    await called.ready();
+  };
+
+  for (const name of ['nginx', 'bot']) {
+    test(`${name}, during a call: the visitor sees that it is tried again, and then the result`, async () => {
+      const visitor = called.visitor();
+      const hash = await visitor.request(OCR, { ...SCAN, file_id: 'file-slow' });
+      await waitFor(async () => (await called.document(hash)).progress > 0, { what: 'the bot to be at work' });
+      await kill(name);
+      await waitFor(async () => /trying again/.test((await visitor.view(hash)).current_message), { what: 'the visitor to be told' });
+      await called.status(hash, 'completed');
+      assert.match((await visitor.open(progressPath(hash, OCR))).text, /Your request has been carried out|reference/i);
+      assert.equal((await called.cliJson('queue', 'show', hash)).attempts, 1);
+    });
+
+    test(`${name}, during a call that must not be repeated: the visitor is told so, and it is not called again`, async () => {
+      const visitor = called.visitor();
+      const hash = await untilCode(called, visitor, misdeed('hangWithCode'));
+      assert.equal((await enter(visitor, hash, CODE)).status, 303);
+      await waitFor(async () => (await called.document(hash)).step === 'verifying_otp', { what: 'the code to be checked' });
+      await kill(name);
+      const document = await called.status(hash, 'failed');
+      assert.equal(document.error_data.code, 'interrupted');
+      assert.match((await visitor.open(progressPath(hash))).text, /not safe to repeat/);
+    });
+  }
 });
 
 describe('there is no bot', () => {
