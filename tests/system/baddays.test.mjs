@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { Bot } from '../lib/bot.mjs';
 import { CODE, CREDIT, GOOD, OCR, enter, misdeed, progressPath, untilCode } from '../lib/demo.mjs';
 import { editServices, freePort, isAlive, start, waitFor } from '../lib/peygir.mjs';
 import { timed } from '../lib/wait.mjs';
@@ -331,6 +332,9 @@ describe('what is called is killed', () => {
   }
 });
 
+// In how many attempts the visitor was told that a refused connection is tried again.
+const connecting = async (of, hash) => (await of.history(hash)).filter(([, , , , , message]) => message === 'messages.connecting').length;
+
 describe('there is no bot', () => {
   let lonely;
   before(async () => {
@@ -357,5 +361,38 @@ describe('there is no bot', () => {
     assert.match(result.text, /The service did not answer\. Please try again a little later\./);
     assert.ok(result.links.includes(`/services/${CREDIT}?again=${hash}`));
     assert.doesNotMatch(result.text, /ECONN|curl|refused|127\.0\.0\.1/i, 'nothing technical');
+    assert.equal(await connecting(lonely, hash), 0, 'LOCAL_API_RETRIES is 0');
+    assert.equal((await lonely.cliJson('queue', 'show', hash)).history.length, 2, 'two attempts');
+  });
+});
+
+describe('a bot does not listen yet', () => {
+  let early, port;
+  before(async () => {
+    port = await freePort();
+    early = await start({ env: { PEYGIR_DEMO: 'off', LOCAL_API_URL: `http://127.0.0.1:${port}`, LOCAL_API_RETRIES: '1', WORKER_TRIES: '1' } });
+  });
+  after(() => early?.stop());
+
+  test('a refused connection is tried again LOCAL_API_RETRIES times, and then the attempt has failed', async () => {
+    const hash = await early.visitor().request(OCR, SCAN);
+    assert.equal((await early.status(hash, 'failed', 'completed')).error_data.code, 'bot_unavailable');
+    assert.equal(await connecting(early, hash), 1);
+    assert.equal((await early.cliJson('queue', 'show', hash)).history.length, 1, 'one attempt');
+  });
+
+  test('one that listens a moment later is called by the same attempt', async () => {
+    const hash = await early.visitor().request(OCR, SCAN);
+    await waitFor(() => connecting(early, hash), { what: 'the first connection to be refused' });
+    const bot = await new Bot().listen(port);
+    bot.on(OCR, (call) => call.success({ text: 'at last' }));
+    try {
+      await early.status(hash, 'completed', 'failed');
+      assert.deepEqual((await early.document(hash)).result_data, { text: 'at last' });
+      assert.equal((await early.cliJson('queue', 'show', hash)).attempts, 0);
+      assert.equal(bot.of(hash).length, 1);
+    } finally {
+      await bot.close();
+    }
   });
 });
