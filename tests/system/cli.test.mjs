@@ -207,6 +207,9 @@ describe('exit codes and sentences', () => {
       [{ REDIS_URL: 'http://me:hush@x' }, /REDIS_URL(?!.*hush).*redis:\/\//s], // its value may hold a password
       [{ PEYGIR_LOG_LEVEL: 'loud' }, /PEYGIR_LOG_LEVEL.*loud.*error/s],
       [{ LOCAL_API_URL: 'ftp://x' }, /LOCAL_API_URL.*ftp/s],
+      [{ PEYGIR_DEMO: 'maybe' }, /PEYGIR_DEMO.*maybe.*on.*off/s],
+      [{ PEYGIR_BOT_PORT: '0' }, /PEYGIR_BOT_PORT.*0.*65535/s],
+      [{ PEYGIR_DEMO_SPEED: '0' }, /PEYGIR_DEMO_SPEED.*0.*0\.1 to 1000/s],
     ];
     for (const [env, said] of cases) {
       for (const name of ['peygir', 'peygir-worker', 'peygir-web', 'peygir-push']) {
