@@ -166,6 +166,35 @@ describe('starting', () => {
   });
 });
 
+describe('missing packages that cannot be installed', () => {
+  // install_packages of ./run, with an apt-get that fails after having said `said`; of the sources of packages only `nginx` is known.
+  async function install(said) {
+    const script = `. ./run --help >/dev/null
+      sudo() { [[ $1 == -n ]] || "$@"; }
+      missing_packages() { echo "$@"; }
+      apt_install() { ${said.map((line) => `echo '${line}'`).join('; ')}; return 100; }
+      apt-cache() { [[ $2 == nginx ]]; }
+      install_packages nginx no-such-thing`;
+    const { code, stdout, stderr } = await command('bash', ['-c', script], { cwd: SOURCE });
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    const [, log] = stderr.match(/; everything apt-get said is in (\S+)\n$/);
+    assert.equal(fs.readFileSync(log, 'utf8'), said.map((line) => `${line}\n`).join(''));
+    fs.rmSync(log);
+    return stderr.replace(log, 'LOG').split('\n').slice(1, -1); // the first line says what is being installed
+  }
+
+  test('an unknown one is one sentence that names it', async () => {
+    assert.deepEqual(await install(['Reading package lists...', 'E: Unable to locate package no-such-thing']),
+      ['run: the package sources of this machine have no package no-such-thing; everything apt-get said is in LOG']);
+  });
+
+  test('when the sources cannot be reached, what apt-get said last comes first', async () => {
+    const said = ['W: Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease', 'E: Unable to locate package no-such-thing'];
+    assert.deepEqual(await install(said), [...said, 'run: the packages could not be installed; everything apt-get said is in LOG']);
+  });
+});
+
 describe('stopping', () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
     test(`${signal} stops all it started, with 0, and leaves no socket or pid file`, async () => {
