@@ -131,6 +131,30 @@ fuzz() {
     tally fuzz "$(count '^ok ' "$log")" "$bad"
 }
 
+# missing_files DEST: what README.md tells the reader to use where he installed it, and an install into DEST has not.
+missing_files() {
+    local path doc=/usr/local/share/doc/peygir
+    { grep -oE '/usr/local/(sbin|share)/[A-Za-z0-9_./-]+|/etc/peygir/services' README.md
+      grep -oE '(\bbots/|\b)examples/[A-Za-z0-9_./-]+' README.md | sed "s|^|$doc/|"
+      echo /usr/local/bin/peygir; } | sort -u | while IFS= read -r path; do [[ -e $1$path ]] || echo "not ok install: there is no $path"; done
+}
+
+# distribution BUILD: what is packed builds, passes its unit tests, installs and uninstalls; an install has what README.md names.
+distribution() {
+    local log=$LOGS/distribution.log dest bad
+    say "packing and installing"
+    dest=$(mktemp -d) || exit 1
+    {
+        make -C "$ROOT/.build/$1" -s -j"$(nproc)" distcheck && echo 'ok distcheck' || echo 'not ok distcheck'
+        make -C "$ROOT/.build/$1" -s install DESTDIR="$dest" sysconfdir=/etc && echo 'ok install' || echo 'not ok install'
+        missing_files "$dest"
+    } >"$log" 2>&1
+    rm -rf "$dest"
+    bad=$(count '^not ok (distcheck|install)' "$log")
+    ((bad == 0)) || show_failures "$log" distribution "$log"
+    tally distribution "$(count '^ok (distcheck|install)' "$log")" "$bad"
+}
+
 # suites BUILD: everything that needs running programs.
 suites() {
     node_suite "system-$1" "$1" tests/system/*.test.mjs
@@ -144,6 +168,7 @@ check_long() {
     suites asan
     try_build tsan --enable-sanitizers=thread && { unit tsan; suites tsan; }
     try_build clang CC=clang --enable-werror && { tally 'build clang, warnings as errors' 1 0; unit clang; }
+    distribution release
     analysis release
     fuzz release
 }
