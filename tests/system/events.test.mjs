@@ -401,8 +401,8 @@ describe('bad days', () => {
     const hash = await begun(peygir, visitor);
     const stream = await open(visitor, hash);
     await stream.until(() => true);
-    const list = await peygir.redis.client('LIST', 'TYPE', 'PUBSUB');
-    const [, id] = list.match(/^id=(\d+) .* name=peygir-push-feed /m);
+    const following = async () => /^id=(\d+) .* name=peygir-push-feed /m.exec(await peygir.redis.client('LIST', 'TYPE', 'PUBSUB'))?.[1];
+    const id = await waitFor(following, { what: 'peygir-push to follow what happens' });
     await peygir.redis.multi([['client', 'KILL', 'ID', id], ['set', `local_request:${hash}`, await changed(hash), 'EX', '1800']]).exec();
     await stream.until(({ current_message: text }) => text === 'unheard');
     stream.close();
