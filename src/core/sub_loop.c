@@ -11,7 +11,7 @@ struct sub_loop {
     struct sub *sub;
     uv_timer_t timer;
     uv_poll_t *poll; /* NULL while not connected */
-    int fd, events;  /* what the loop waits for */
+    int events;      /* what the loop waits for */
 };
 
 static void poll_closed(uv_handle_t *handle)
@@ -42,22 +42,22 @@ static void stop_poll(struct sub_loop *l)
     uv_poll_stop(l->poll);
     uv_close((uv_handle_t *)l->poll, poll_closed);
     l->poll = NULL;
-    l->fd = -1;
 }
 
-/* A descriptor that was closed shows as -1 before there is a new one. */
+static void closing(void *ctx)
+{
+    stop_poll(ctx);
+}
+
 void sub_loop_drive(struct sub_loop *l)
 {
     int fd = sub_fd(l->sub), wait_ms = sub_timeout_ms(l->sub);
     short polled = sub_events(l->sub);
     int events = (polled & POLLIN ? UV_READABLE : 0) | (polled & POLLOUT ? UV_WRITABLE : 0);
-    if (fd != l->fd)
-        stop_poll(l);
     if (fd >= 0 && !l->poll) {
         l->poll = xcalloc(1, sizeof *l->poll);
         uv_poll_init(l->loop, l->poll, fd);
         l->poll->data = l;
-        l->fd = fd;
         l->events = 0;
     }
     if (l->poll && events != l->events) /* libuv takes the descriptor out of the epoll and puts it in again */
@@ -69,9 +69,10 @@ void sub_loop_drive(struct sub_loop *l)
 struct sub_loop *sub_loop_new(uv_loop_t *loop, struct sub *sub)
 {
     struct sub_loop *l = xcalloc(1, sizeof *l);
-    *l = (struct sub_loop){ .loop = loop, .sub = sub, .fd = -1 };
+    *l = (struct sub_loop){ .loop = loop, .sub = sub };
     uv_timer_init(loop, &l->timer);
     l->timer.data = l;
+    sub_on_close(sub, closing, l);
     sub_loop_drive(l);
     return l;
 }

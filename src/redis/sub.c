@@ -39,6 +39,8 @@ struct sub {
     char *client_name;
     char *show;
     struct sub_handler handler;
+    void (*closing)(void *ctx);
+    void *closing_ctx;
     enum state state;
     int fd;
     unsigned attempt;     /* picks among the addresses of a host name */
@@ -177,6 +179,8 @@ void sub_free(struct sub *s)
  * at once. */
 static void go_down(struct sub *s, const char *why)
 {
+    if (s->fd >= 0 && s->closing)
+        s->closing(s->closing_ctx);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -440,6 +444,12 @@ static void write_all(struct sub *s)
 int sub_fd(const struct sub *s)
 {
     return s->fd;
+}
+
+void sub_on_close(struct sub *s, void (*closing)(void *ctx), void *ctx)
+{
+    s->closing = closing;
+    s->closing_ctx = ctx;
 }
 
 short sub_events(const struct sub *s)

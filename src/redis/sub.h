@@ -34,6 +34,8 @@ void sub_track(struct sub *s, const char *const prefixes[], size_t count);
 /* For the loop: the descriptor (-1 while not connected) and what to wait for (POLLIN | POLLOUT). Ask again after
  * every call. */
 int sub_fd(const struct sub *s);
+/* Called before that descriptor is closed (but by sub_free), so that a loop lets go of it while the number is not yet another thread's. */
+void sub_on_close(struct sub *s, void (*closing)(void *ctx), void *ctx);
 short sub_events(const struct sub *s);
 /* Milliseconds until sub_tick must be called (reconnecting with back-off 100 ms - 2 s, a PING every 10 s of
  * silence). */

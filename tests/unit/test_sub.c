@@ -6,6 +6,7 @@
 #include "redis/sub.h"
 #include "tests/unit/server.h"
 
+#include <fcntl.h>
 #include <poll.h>
 
 #define TURNS_MAX 3000
@@ -215,6 +216,26 @@ static void a_lost_connection_is_made_again(void **state)
     until_told(p, "+one ");
 }
 
+static void on_close(void *ctx)
+{
+    struct place *p = ctx;
+
+    assert_int_not_equal(fcntl(sub_fd(p->sub), F_GETFD), -1);
+    str_adds(&p->told, "closing ");
+}
+
+static void whoever_waits_for_the_descriptor_is_told_while_it_is_still_open(void **state)
+{
+    struct place *p = *state;
+
+    sub_on_close(p->sub, on_close, p);
+    sub_add(p->sub, "one");
+    until_told(p, "+one ");
+    assert_non_null(redis_do(p->r, NULL, "CLIENT KILL TYPE pubsub"));
+    until_told(p, "closing ");
+    assert_int_equal(sub_fd(p->sub), -1);
+}
+
 static void a_server_that_does_not_answer_is_left_and_found_again(void **state)
 {
     struct place *p = *state;
@@ -367,6 +388,7 @@ int main(void)
         with_server(a_channel_removed_and_added_again_is_confirmed_again),
         with_server(all_channels_are_subscribed_again_after_a_restart),
         with_server(a_lost_connection_is_made_again),
+        with_server(whoever_waits_for_the_descriptor_is_told_while_it_is_still_open),
         with_server(a_server_that_does_not_answer_is_left_and_found_again),
         with_server(silence_is_broken_by_a_ping_and_its_answer_counts),
         with_server(many_channels_share_the_connection),
