@@ -35,18 +35,14 @@ static void tick(uv_timer_t *timer)
     sub_loop_drive(l);
 }
 
-static void stop_poll(struct sub_loop *l)
+static void stop_poll(void *ctx)
 {
+    struct sub_loop *l = ctx;
     if (!l->poll)
         return;
     uv_poll_stop(l->poll);
     uv_close((uv_handle_t *)l->poll, poll_closed);
     l->poll = NULL;
-}
-
-static void closing(void *ctx)
-{
-    stop_poll(ctx);
 }
 
 void sub_loop_drive(struct sub_loop *l)
@@ -72,7 +68,7 @@ struct sub_loop *sub_loop_new(uv_loop_t *loop, struct sub *sub)
     *l = (struct sub_loop){ .loop = loop, .sub = sub };
     uv_timer_init(loop, &l->timer);
     l->timer.data = l;
-    sub_on_close(sub, closing, l);
+    sub_on_close(sub, stop_poll, l);
     sub_loop_drive(l);
     return l;
 }

@@ -19,8 +19,8 @@ local t = {max = tonumber(ARGV[7]), count = 0, ranks = 0, limited = nil}
 -- include part_number.lua
 -- include part_tell.lua
 
--- Mostly there is nothing but the list, and one look tells so. The functions for the rest are made only when there is some: making one
--- costs Redis about as much as a command.
+-- Mostly there is nothing but the list, and one look tells so. The functions for the rest are made only when there is some: making them
+-- all costs Redis as much as four commands.
 local function see_to_order()
   local list, priority, delayed, active = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 -- include part_back.lua

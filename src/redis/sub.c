@@ -179,10 +179,11 @@ void sub_free(struct sub *s)
  * at once. */
 static void go_down(struct sub *s, const char *why)
 {
-    if (s->fd >= 0 && s->closing)
-        s->closing(s->closing_ctx);
-    if (s->fd >= 0)
+    if (s->fd >= 0) {
+        if (s->closing)
+            s->closing(s->closing_ctx);
         close(s->fd);
+    }
     s->fd = -1;
     s->state = DOWN;
     s->attempt++;
