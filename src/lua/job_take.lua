@@ -60,12 +60,14 @@ local function begin(id, from_score)
     l.begun[#l.begun + 1] = id
     if had.held_score then call('HDEL', data, 'held_score') end
   end
-  call('HSET', data, 'run', format('%d', run + 1), 'status', 'processing', 'started_at', now_text, 'worker_id', ARGV[6])
-  if not had.type then call('HSET', data, 'type', 'default') end
-  if not had.created_at then
-    call('HSET', data, 'created_at', now_text)
+  if had.type and had.created_at then
+    call('HSET', data, 'run', format('%d', run + 1), 'status', 'processing', 'started_at', now_text, 'worker_id', ARGV[6])
+  else
+    local created = had.created_at or now_text
+    call('HSET', data, 'run', format('%d', run + 1), 'status', 'processing', 'started_at', now_text, 'worker_id', ARGV[6],
+      'type', had.type or 'default', 'created_at', created)
     flat[#flat + 1] = 'created_at'
-    flat[#flat + 1] = now_text
+    flat[#flat + 1] = created
   end
   if from_score then call('HSET', data, 'from_score', from_score) end
   if had.completed_at then -- an outsider gave it once more under the same id
