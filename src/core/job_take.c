@@ -202,12 +202,10 @@ int job_take(struct app *app, struct job_take *t, struct err *err)
         return err_set(err, ERR_FAILED, "job_take.lua gave an answer that is not known here");
     t->paused = reply_int(&reply->item[0], 0) != 0;
     t->next_ms = reply_int(&reply->item[1], -1);
-    for (size_t i = 2; i + 2 < reply->count && taken < t->max; taken++) {
-        const struct reply *job = &reply->item[i], hash = { .type = REPLY_ARRAY, .count = (size_t)reply_int(&job[2], 0), .item = &job[3] };
-        if (hash.count > reply->count - i - 3)
-            break;
-        read_job(&t->jobs[taken], t->queue, reply_text(&job[0]), reply_int(&job[1], 0), &hash);
-        i += 3 + hash.count;
+    for (size_t i = 2; i + 2 < reply->count && taken < t->max; i += 3, taken++) {
+        const struct reply *job = &reply->item[i];
+
+        read_job(&t->jobs[taken], t->queue, reply_text(&job[0]), reply_int(&job[1], 0), &job[2]);
     }
     return (int)taken;
 }

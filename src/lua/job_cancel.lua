@@ -52,7 +52,7 @@ if ran then
   room_in_queue()
 end
 if ran and had[4] then
-  call('PUBLISH', ARGV[7] .. had[4] .. ':orders', '{"cancel":' .. quoted(id) .. '}')
+  call('PUBLISH', ARGV[7] .. had[4] .. ':orders', '{"cancel":' .. cjson.encode(id) .. '}')
 end
 tell(id, had[3], 'cancelled', 'cancelled')
 return 1

@@ -1,5 +1,5 @@
 -- What a take sees to beyond the plain list: delayed jobs that are due, limits of types and of the queue, priorities. Needs: what
--- job_take.lua has around it; gives t its functions.
+-- job_take.lua has around it; fills its locals.
 
 local HELD_MS = 300000 -- a held back job looks after itself that much later, should its limit be gone
 
@@ -18,13 +18,13 @@ local function permits(r) return math.max(0, math.floor((now + r.per - r.tat) / 
 local function next_permit(r) return r.tat + r.step - r.per - now end
 
 -- The types' limits.
-t.limited = {}
+limited = {}
 local limits = {}
 for i = 9, #ARGV, 4 do
   local name = ARGV[i]
   limits[#limits + 1] = {name = name, at_once = tonumber(ARGV[i + 1]), count = ARGV[i + 2], per = ARGV[i + 3],
     waits = base .. 'limited:' .. name, runs = base .. 'running:' .. name, period = base .. 'period:' .. name, begun = {}}
-  t.limited[name] = limits[#limits]
+  limited[name] = limits[#limits]
 end
 
 -- A member without a lease does not count; the ones that were not looked at for longest are looked at.
@@ -46,16 +46,16 @@ local function running(l)
 end
 
 -- How many jobs of the type may begin now.
-function t.room(l)
+function room(l)
   if not l.room then
-    l.room = l.at_once > 0 and math.max(0, l.at_once - running(l)) or t.max
+    l.room = l.at_once > 0 and math.max(0, l.at_once - running(l)) or max
     l.rate = rate(l.count, l.per, call('GET', l.period))
     if l.rate then l.room = math.min(l.room, permits(l.rate)) end
   end
   return l.room
 end
 
-function t.hold(l, id, data, had, from_score)
+function hold(l, id, data, had, from_score)
   local score = score_of(had.held_score) or from_score or ranked(5)
   call('ZADD', l.waits, score, id)
   call('ZADD', delayed, now + HELD_MS + 10 * l.held, id)
@@ -72,8 +72,8 @@ for _, id in ipairs(due) do
   local score = score_of(had[3])
   if not score then
     to_tail(id, had[1])
-  elseif t.limited[had[2]] then
-    call('ZADD', t.limited[had[2]].waits, score, id)
+  elseif limited[had[2]] then
+    call('ZADD', limited[had[2]].waits, score, id)
     call('ZADD', delayed, now + HELD_MS, id)
   else
     call('ZREM', base .. 'limited:' .. (had[2] or 'default'), id)
@@ -85,8 +85,8 @@ end
 -- The queue's own limits.
 local own = call('HMGET', base .. 'limits', 'at_once', 'per_count', 'per_ms', 'tat')
 local own_rate = rate(own[2], own[3], own[4])
-if (tonumber(own[1]) or 0) > 0 then t.max = math.min(t.max, own[1] - call('ZCARD', active)) end
-if own_rate then t.max = math.min(t.max, permits(own_rate)) end
+if (tonumber(own[1]) or 0) > 0 then max = math.min(max, own[1] - call('ZCARD', active)) end
+if own_rate then max = math.min(max, permits(own_rate)) end
 
 -- Of those at the head of the list, how many were let through before and not taken since.
 local function let_through_before(l, most)
@@ -101,7 +101,7 @@ end
 -- What the types' limits let through goes to the head of where it was.
 for _, l in ipairs(limits) do
   l.held = call('ZCARD', l.waits)
-  local n = l.held > 0 and t.max > 0 and math.min(t.room(l), t.max) or 0
+  local n = l.held > 0 and max > 0 and math.min(room(l), max) or 0
   if n > 0 then n = n - let_through_before(l, n) end
   local through = n > 0 and call('ZPOPMAX', l.waits, n) or {}
   for i = #through - 1, 1, -2 do
@@ -115,8 +115,8 @@ for _, l in ipairs(limits) do
 end
 
 -- A bare whole number in the priority set gets its fraction.
-t.ranks = t.max > 0 and call('ZCARD', priority) or 0
-for p = 0, t.ranks > 0 and 10 or -1 do
+ranks = max > 0 and call('ZCARD', priority) or 0
+for p = 0, ranks > 0 and 10 or -1 do
   for _, id in ipairs(call('ZRANGEBYSCORE', priority, p, p, 'LIMIT', 0, 100)) do
     call('ZADD', priority, ranked(p), id)
   end
@@ -151,16 +151,16 @@ local function first_in_order()
   return top[1], top[2]
 end
 
-local takes = t.ranks > 0 and tonumber(call('GET', base .. 'takes')) or 0
+local takes = ranks > 0 and tonumber(call('GET', base .. 'takes')) or 0
 
 -- The next candidate of both, taken off where it waited: its id, and its score when it comes from the priority set.
-function t.pick()
+function pick()
   local id, score
-  if (takes + t.count + 1) % 8 == 0 then id, score = longest_waiting() end
+  if (takes + count + 1) % 8 == 0 then id, score = longest_waiting() end
   if not id then id, score = first_in_order() end
   if not id then return {} end
   if score then
-    t.ranks = t.ranks - call('ZREM', priority, id)
+    ranks = ranks - call('ZREM', priority, id)
   else
     call('RPOP', list)
   end
@@ -168,10 +168,10 @@ function t.pick()
 end
 
 -- What was taken counts for the limits. Milliseconds until something comes by itself.
-function t.settle()
+function settle()
   local next_ms = math.huge
-  if own_rate and t.count > 0 then
-    own_rate.tat = own_rate.tat + t.count * own_rate.step
+  if own_rate and count > 0 then
+    own_rate.tat = own_rate.tat + count * own_rate.step
     call('HSET', base .. 'limits', 'tat', exact(own_rate.tat))
   end
   local first = call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
