@@ -32,7 +32,7 @@ static bool is_api(const struct exchange *x)
 {
     if (x->route)
         return demands(x, ROUTE_API);
-    return x->segment_count > 0 && span_is(x->segment[0], "api");
+    return route_is_api(x->segment, x->segment_count) || (x->segment_count > 0 && span_is(x->segment[0], "api"));
 }
 
 /* What programs use: from listed addresses only, without cookies, in plain English. */

@@ -166,3 +166,13 @@ void route_allowed(const struct span segments[], size_t count, struct str *out)
         str_adds(out, routes[i].method == METHOD_GET ? "GET, HEAD" : exchange_method(routes[i].method));
     }
 }
+
+bool route_is_api(const struct span segments[], size_t count)
+{
+    struct route_names names;
+
+    for (size_t i = 0; i < route_count; i++)
+        if ((routes[i].flags & ROUTE_API) && matches(routes[i].pattern, segments, count, &names))
+            return true;
+    return false;
+}

@@ -64,6 +64,8 @@ const struct route *route_find(enum method method, const struct span segments[],
                                enum problem *problem);
 /* Append the methods the path has ("GET, HEAD, POST"); nothing for an unknown path. */
 void route_allowed(const struct span segments[], size_t count, struct str *out);
+/* Does the path answer programs (ROUTE_API), by whatever method? */
+bool route_is_api(const struct span segments[], size_t count);
 
 /* page_*.c and api_*.c: one function a row */
 enum problem page_home(struct exchange *x);

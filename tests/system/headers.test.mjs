@@ -107,6 +107,7 @@ describe('exactly these headers and no other (ASVS v4.0.3-14.4)', () => {
     ['a code of no request', () => ({ path: `/api/internal/local-requests/${NOBODY}/otp?wait=0`, headers: bearer.bot }), 404, { ...DATA, ...PERSONAL }],
     ['a code for a program without a token', () => ({ path: `/api/internal/local-requests/${waiting}/otp?wait=0` }), 401, { ...DATA, ...PERSONAL, 'www-authenticate': 'Bearer' }],
     ['health', () => ({ path: '/healthz' }), 200, { ...DATA, ...PERSONAL }],
+    ['health that something is posted to', () => ({ path: '/healthz', method: 'POST' }), 405, { ...DATA, ...PERSONAL, allow: 'GET, HEAD' }],
     ['counters', () => ({ path: '/metrics' }), 200, { ...DATA, ...PERSONAL }],
     ['a static file', () => ({ path: '/static/style.css' }), 200, { ...FILE, vary: 'Accept-Encoding' }],
     ['a static file that is not there', () => ({ path: '/static/none.css' }), 404, ERROR],
