@@ -5,11 +5,18 @@
 
 #define WORDS_MAX 64
 
+/* In one piece, from its end: a script has twenty of them. */
 static void add_header(struct str *out, char type, size_t n)
 {
-    str_addc(out, type);
-    str_add_int(out, (long long)n);
-    str_add(out, "\r\n", 2);
+    char text[1 + NUMBER_SIZE + 2], *end = text + sizeof text, *at = end;
+
+    *--at = '\n';
+    *--at = '\r';
+    do
+        *--at = (char)('0' + n % 10);
+    while (n /= 10);
+    *--at = type;
+    str_add(out, at, (size_t)(end - at));
 }
 
 void wire_begin(struct str *out, int words)
