@@ -38,6 +38,7 @@ void conn_drop(struct conn *c)
         close(c->fd);
     c->fd = -1;
     c->known_dbs = 0;
+    c->transactions = UNTRIED;
     parse_restart(c->parse);
 }
 

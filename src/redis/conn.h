@@ -6,6 +6,9 @@
 #include "redis/parse.h"
 #include "redis/server.h"
 
+/* Whether the server lets us have transactions: its ACL or its configuration may forbid them. */
+enum trial { UNTRIED, TRYING, ALLOWED, REFUSED };
+
 struct conn {
     struct redis_server *server;
     struct parse *parse;
@@ -14,6 +17,7 @@ struct conn {
     int64_t used_ms;    /* when the server last answered */
     int wire_db;        /* where the server is after all that was sent */
     uint64_t known_dbs; /* bits: a SELECT of it has worked on this connection */
+    enum trial transactions;
     char *buffer;
     struct str hello;   /* commands of our own, and room for formatting them */
     struct str scratch;

@@ -2,7 +2,7 @@
  *
  * queued --transmit()--> sent --read_replies()--> answered. Between two calls only posted commands are sent and
  * not answered. Each batch that is written begins with a SELECT, which is left out when the server is in that
- * database already. */
+ * database already. Of a transaction the parts are answered one by one and dropped; what is wanted is what EXEC says. */
 #include "redis/redis.h"
 
 #include "base/clock.h"
@@ -13,7 +13,8 @@
 
 #define KEEP_BYTES (256 * 1024) /* a larger buffer is given back after use */
 
-enum kind { WANTED, POSTED, SELECT, LEFT_OUT, TIME };
+/* PART: MULTI, or a command of a transaction. TRIAL: the EXEC of a transaction of nothing. */
+enum kind { WANTED, POSTED, SELECT, LEFT_OUT, TIME, PART, EXEC, TRIAL };
 
 struct command {
     size_t offset, len; /* its bytes in redis.out */
@@ -31,7 +32,8 @@ struct redis {
     size_t count, cap;
     size_t sent, answered; /* of command[] */
     size_t wanted;
-    bool scripts; /* one is queued */
+    bool acts;         /* a script or a transaction is queued, not mere reading */
+    bool transaction;  /* one has begun: what is queued belongs to it */
 };
 
 struct redis *redis_new(struct redis_server *server)
@@ -88,8 +90,14 @@ static void add_select(struct redis *r)
     end(r);
 }
 
+/* No SELECT comes into a transaction: all of it runs where it began. */
 static struct command *begin(struct redis *r, enum kind kind)
 {
+    if (r->transaction) {
+        struct command *c = add_command(r, kind == EXEC ? EXEC : PART);
+        c->db = c[-1].db;
+        return c;
+    }
     if (r->count == r->sent || r->command[r->count - 1].db != r->db)
         add_select(r);
     r->wanted += kind == WANTED;
@@ -162,7 +170,7 @@ void redis_queue_script(struct redis *r, const struct script *script, int nkeys,
                         const struct span args[])
 {
     begin(r, WANTED)->script = script;
-    r->scripts = true;
+    r->acts = true;
     add_script(r, "EVALSHA", (struct span){ script->sha1, 40 }, nkeys, keys, nargs, args);
 }
 
@@ -173,23 +181,52 @@ void redis_post_script(struct redis *r, const struct script *script, int nkeys, 
     add_script(r, "EVAL", (struct span){ script->body, script->body_len }, nkeys, keys, nargs, args);
 }
 
+/* --- transactions --- */
+
+static void add_word(struct redis *r, enum kind kind, struct span word)
+{
+    begin(r, kind);
+    wire_add(&r->out, 1, &word);
+    end(r);
+}
+
+bool redis_may_transact(struct redis *r)
+{
+    if (r->conn.transactions == UNTRIED && !r->transaction) {
+        add_word(r, POSTED, SPAN("MULTI"));
+        add_word(r, TRIAL, SPAN("EXEC"));
+        r->conn.transactions = TRYING;
+    }
+    return r->conn.transactions == ALLOWED;
+}
+
+void redis_queue_multi(struct redis *r)
+{
+    add_word(r, PART, SPAN("MULTI"));
+    r->wanted++;
+    r->transaction = r->acts = true;
+}
+
+void redis_queue_exec(struct redis *r)
+{
+    add_word(r, EXEC, SPAN("EXEC"));
+    r->transaction = false;
+}
+
 /* Now and then what the server does anyhow tells its time as well; mere reading is not burdened with it. */
 static void ask_time(struct redis *r)
 {
-    const struct span word = SPAN("TIME");
-
-    if (!r->scripts || !server_wants_time(r->conn.server))
-        return;
-    begin(r, TIME);
-    wire_add(&r->out, 1, &word);
-    end(r);
+    if (r->acts && server_wants_time(r->conn.server))
+        add_word(r, TIME, SPAN("TIME"));
 }
 
 /* Nothing is queued or owed any more. */
 static void clear_queue(struct redis *r)
 {
     r->count = r->sent = r->answered = r->wanted = 0;
-    r->scripts = false;
+    r->acts = r->transaction = false;
+    if (r->conn.transactions == TRYING)
+        r->conn.transactions = UNTRIED;
     if (r->out.cap > KEEP_BYTES)
         str_free(&r->out);
     else
@@ -214,11 +251,18 @@ static void forget_answered(struct redis *r)
 
 /* --- sending --- */
 
+static bool is_wanted(const struct command *c)
+{
+    return c->kind == WANTED || c->kind == EXEC;
+}
+
 /* Replies to commands that nobody waits for. 0, or -1 when a SELECT failed: what followed ran in a wrong database. */
 static int drop_reply(struct redis *r, const struct command *c, struct err *err)
 {
     const struct reply *reply = parse_dropped(r->conn.parse);
 
+    if (c->kind == TRIAL)
+        r->conn.transactions = reply->type != REPLY_ERROR ? ALLOWED : REFUSED;
     if (reply->type != REPLY_ERROR)
         return 0;
     if (c->kind == SELECT) {
@@ -230,21 +274,49 @@ static int drop_reply(struct redis *r, const struct command *c, struct err *err)
     return 0;
 }
 
+/* The first refusal of a part is why EXEC will refuse the whole. */
+static void note_refusal(struct redis *r, struct reply *refusal)
+{
+    const struct reply *reply = parse_dropped(r->conn.parse);
+
+    if (reply->type == REPLY_ERROR && refusal->type != REPLY_ERROR)
+        *refusal = (struct reply){ .type = REPLY_ERROR, .text = parse_copy(r->conn.parse, reply->text.s, reply->text.len) };
+}
+
+/* EXEC says that there was a refusal, or, when the refusal is its own, quotes it: its reply becomes the refusal itself. */
+static void settle(struct reply *reply, struct reply *refusal)
+{
+    static const char quoting[] = "EXECABORT Transaction discarded because of: ";
+
+    if (refusal->type == REPLY_ERROR) {
+        *reply = *refusal;
+    } else if (reply->type == REPLY_ERROR && strncmp(reply->text.s, quoting, sizeof(quoting) - 1) == 0) {
+        reply->text.s += sizeof(quoting) - 1;
+        reply->text.len -= sizeof(quoting) - 1;
+    }
+    *refusal = (struct reply){ .type = REPLY_NIL };
+}
+
 /* Read the replies of all commands that were sent; those that are wanted go to replies[]. */
 static int read_replies(struct redis *r, struct reply *replies, struct err *err)
 {
     int64_t sent_ms = clock_mono_ms(), deadline_ms = conn_deadline_ms(&r->conn);
-    struct reply time;
+    struct reply time, refusal = { .type = REPLY_NIL };
 
     for (; r->answered < r->sent; r->answered++) {
         const struct command *c = &r->command[r->answered];
+        struct reply *into = is_wanted(c) ? replies++ : c->kind == TIME ? &time : NULL;
         if (c->kind == LEFT_OUT)
             continue;
-        if (conn_read(&r->conn, c->kind == WANTED ? replies++ : c->kind == TIME ? &time : NULL, deadline_ms, err) < 0)
+        if (conn_read(&r->conn, into, deadline_ms, err) < 0)
             return -1;
         if (c->kind == TIME)
             server_told_time(r->conn.server, sent_ms, &time);
-        else if (c->kind != WANTED && drop_reply(r, c, err) < 0)
+        else if (c->kind == PART)
+            note_refusal(r, &refusal);
+        else if (c->kind == EXEC)
+            settle(into, &refusal);
+        else if (!into && drop_reply(r, c, err) < 0)
             return -1;
     }
     return 0;
@@ -344,7 +416,7 @@ static int care_for_scripts(struct redis *r, struct reply *replies, struct err *
 {
     for (size_t i = 0, n = 0; i < r->count; i++) {
         const struct command *c = &r->command[i];
-        if (c->kind != WANTED)
+        if (!is_wanted(c))
             continue;
         struct reply *reply = &replies[n++];
         if (!c->script || reply->type != REPLY_ERROR)

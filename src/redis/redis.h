@@ -23,7 +23,7 @@ struct redis_server *redis_server_new(const struct redisurl *url, const char *cl
                                       int command_ms);
 void redis_server_free(struct redis_server *s); /* after all its connections */
 /* Milliseconds since 1970 by the server's clock, without asking it: read by each new connection, and once a minute along with a
- * script, then followed by this host's monotonic clock. Before the first connection it is this host's clock. */
+ * script or a transaction, then followed by this host's monotonic clock. Before the first connection it is this host's clock. */
 int64_t redis_server_now_ms(const struct redis_server *s);
 
 struct redis; /* a connection */
@@ -49,6 +49,17 @@ void redis_postf(struct redis *r, const char *fmt, ...);
  * want replies are queued as well it does nothing: the exchange takes all. What cannot be sent is dropped. */
 void redis_flush(struct redis *r);
 
+/* --- transactions --- What is queued between these two runs together, with no command of anybody else between, or, when Redis refuses
+ * any of it (full, no right), not at all. It is to be plain commands, by redis_queue and redis_queuef, and all of it runs in the database
+ * in which it begins. The whole is one wanted reply: an ARRAY of what each command answered, where an item may be an ERROR (a key of
+ * another kind: the other commands did run); or the refusal. */
+void redis_queue_multi(struct redis *r);
+void redis_queue_exec(struct redis *r);
+/* Are there transactions here? A server that refused MULTI would carry out what follows one by one: whoever asks has a way to do without.
+ * True once the connection has seen one work: at the first asking a transaction of nothing is posted, so ask only when something is
+ * queued next. Whoever hears true has been connected, and redis_server_now_ms() is the server's clock. */
+bool redis_may_transact(struct redis *r);
+
 /* --- replies --- */
 enum reply_type { REPLY_NIL, REPLY_INT, REPLY_STRING, REPLY_STATUS, REPLY_ERROR, REPLY_ARRAY };
 struct reply {
@@ -59,7 +70,7 @@ struct reply {
     size_t count;            /* ARRAY */
     const struct reply *item;
 };
-/* Send what is queued and read one reply for each queued (not posted) command, in order. 0 and *replies (an array
+/* Send what is queued and read one reply for each queued (not posted) command and each transaction, in order. 0 and *replies (an array
  * of `count`, owned by r and valid until its next exchange), or -1. An error reply inside is not an error of the
  * exchange unless it means AWAY (LOADING and so on); see redis_reply_ok. NOSCRIPT never shows: the exchange loads
  * the script and runs that one command again, after all others of the exchange, in its database. After -1 nothing

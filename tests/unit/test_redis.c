@@ -438,6 +438,220 @@ static void an_error_in_a_script_names_its_file(void **state)
     assert_text(&reply[2], "end");
 }
 
+/* --- transactions --- */
+
+static void a_transaction_is_one_reply_among_those_of_others(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+    const struct reply *reply;
+
+    DO(r, "SCRIPT LOAD %s", script_count_up.body);
+    redis_postf(r, "SET n 10");
+    redis_queuef(r, "GET n");
+    redis_queue_multi(r);
+    redis_queuef(r, "INCR n");
+    redis_queue(r, 2, (const struct span[]){ SPAN("GET"), SPAN("n") });
+    redis_queuef(r, "GET nothing");
+    redis_queue_exec(r);
+    redis_postf(r, "INCR n");
+    queue_count_up(r, "n");
+    redis_queue_multi(r);
+    redis_queue_exec(r);
+    redis_queuef(r, "ECHO end");
+    assert_int_equal(exchanged(r, &reply), 5);
+    assert_text(&reply[0], "10");
+    assert_int_equal(reply[1].type, REPLY_ARRAY);
+    assert_int_equal(reply[1].count, 3);
+    assert_int_equal(reply_int(&reply[1].item[0], -1), 11);
+    assert_text(&reply[1].item[1], "11");
+    assert_int_equal(reply[1].item[2].type, REPLY_NIL);
+    assert_int_equal(reply_int(&reply[2], -1), 13);
+    assert_int_equal(reply[3].type, REPLY_ARRAY);
+    assert_int_equal(reply[3].count, 0);
+    assert_text(&reply[4], "end");
+}
+
+static void a_transaction_beside_a_script_that_the_server_does_not_know_runs_once(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+    const struct reply *reply;
+
+    DO(r, "SCRIPT FLUSH");
+    redis_queue_multi(r);
+    redis_queuef(r, "INCR plain");
+    redis_queue_exec(r);
+    queue_count_up(r, "a");
+    redis_queuef(r, "ECHO end");
+    assert_int_equal(exchanged(r, &reply), 3);
+    assert_int_equal(reply_int(&reply[0].item[0], -1), 1);
+    assert_int_equal(reply_int(&reply[1], -1), 1);
+    assert_true(reply[1].late);
+    assert_text(&reply[2], "end");
+    assert_text(DO(r, "GET plain"), "1");
+}
+
+static void a_transaction_stays_in_the_database_where_it_began(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+    const struct reply *reply;
+    uint64_t before;
+
+    for (int round = 0; round < 2; round++) {
+        before = redis_round_trips(r);
+        redis_use_db(r, 3);
+        redis_queue_multi(r);
+        redis_queuef(r, "SET where three");
+        redis_use_db(r, 0);
+        redis_queuef(r, "SET here three");
+        redis_queue_exec(r);
+        redis_queuef(r, "GET here");
+        assert_int_equal(exchanged(r, &reply), 2);
+        assert_int_equal(reply[0].count, 2);
+        assert_int_equal(reply[1].type, REPLY_NIL);
+    }
+    assert_int_equal(redis_round_trips(r) - before, 1);
+    redis_use_db(r, 3);
+    assert_text(DO(r, "GET where"), "three");
+    assert_text(DO(r, "GET here"), "three");
+}
+
+static void a_flush_sends_no_half_of_a_transaction(void **state)
+{
+    struct place *p = *state;
+    const struct reply *reply;
+
+    DO(p->r, "PING");
+    redis_postf(p->r, "SET n 1");
+    redis_queue_multi(p->r);
+    redis_queuef(p->r, "INCR n");
+    redis_flush(p->r);
+    assert_redis("", "GET", "n");
+    redis_queue_exec(p->r);
+    assert_int_equal(exchanged(p->r, &reply), 1);
+    assert_int_equal(reply_int(&reply[0].item[0], -1), 2);
+}
+
+static void an_error_inside_a_transaction_is_one_of_its_items(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+    const struct reply *reply;
+    struct err err = ERR_INIT;
+
+    redis_queue_multi(r);
+    redis_queuef(r, "SET text x");
+    redis_queuef(r, "LPUSH text x");
+    redis_queuef(r, "INCR n");
+    redis_queue_exec(r);
+    assert_int_equal(exchanged(r, &reply), 1);
+    assert_int_equal(redis_reply_ok(&reply[0], &err), 0);
+    assert_int_equal(reply[0].count, 3);
+    assert_int_equal(redis_reply_ok(&reply[0].item[0], &err), 0);
+    assert_int_equal(redis_reply_ok(&reply[0].item[1], &err), -1);
+    assert_int_equal(err.kind, ERR_FAILED);
+    assert_non_null(strstr(err.text, "WRONGTYPE"));
+    assert_int_equal(reply_int(&reply[0].item[2], -1), 1);
+}
+
+static void queue_pair(struct redis *r, const char *first, const char *then)
+{
+    redis_queue_multi(r);
+    redis_queuef(r, first);
+    redis_queuef(r, then);
+    redis_queue_exec(r);
+}
+
+static void what_redis_refuses_of_a_transaction_is_its_reply_and_nothing_of_it_runs(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+    const struct reply *reply;
+    struct err err = ERR_INIT;
+
+    DO(r, "CONFIG SET maxmemory-policy noeviction");
+    DO(r, "CONFIG SET maxmemory 1");
+    queue_pair(r, "SET a 1", "NOSUCHCOMMAND");
+    queue_pair(r, "NOSUCHCOMMAND 12345678", "SET a 1");
+    redis_queuef(r, "CONFIG SET maxmemory 0");
+    queue_pair(r, "INCR b", "PUBLISH channel x");
+    redis_queuef(r, "EXISTS a");
+    assert_int_equal(exchanged(r, &reply), 5);
+    assert_int_equal(redis_reply_ok(&reply[0], &err), -1);
+    assert_int_equal(err.kind, ERR_FULL);
+    assert_int_equal(redis_reply_ok(&reply[1], &err), -1); /* what came first, and no more of it than of any other */
+    assert_int_equal(err.kind, ERR_FAILED);
+    assert_non_null(strstr(err.text, "unknown command"));
+    assert_null(strstr(err.text, "12345678"));
+    assert_int_equal(reply[3].count, 2); /* the next one is none the worse */
+    assert_int_equal(reply_int(&reply[4], -1), 0);
+}
+
+static void transactions_are_had_once_one_was_seen_to_work(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+    const struct reply *reply;
+
+    DO(r, "PING");
+    uint64_t before = redis_round_trips(r);
+    assert_false(redis_may_transact(r));
+    assert_false(redis_may_transact(r));
+    redis_queuef(r, "ECHO here");
+    assert_int_equal(exchanged(r, &reply), 1);
+    assert_text(&reply[0], "here");
+    assert_int_equal(redis_round_trips(r) - before, 1);
+    assert_true(redis_may_transact(r));
+    server_kill();
+    server_start();
+    redis_queue_multi(r);
+    redis_queuef(r, "INCR n");
+    redis_queue_exec(r);
+    assert_int_equal(exchanged(r, &reply), 1);
+    assert_int_equal(reply_int(&reply[0].item[0], -1), 1);
+    assert_false(redis_may_transact(r)); /* another connection: it is seen again */
+    DO(r, "PING");
+    assert_true(redis_may_transact(r));
+}
+
+static void whether_there_are_transactions_is_asked_again_after_a_failure(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+
+    DO(r, "PING");
+    redis_use_db(r, 500);
+    assert_false(redis_may_transact(r));
+    assert_null(redis_do(r, NULL, "PING")); /* there is no such database: nothing was sent */
+    redis_use_db(r, 0);
+    assert_false(redis_may_transact(r));
+    DO(r, "PING");
+    assert_true(redis_may_transact(r));
+}
+
+static void where_transactions_are_forbidden_none_are_had_and_redis_is_asked_once(void **state)
+{
+    struct redis *r = ((struct place *)*state)->r;
+    char *stats;
+
+    REDIS_RUN("ACL", "SETUSER", "default", "-multi");
+    REDIS_RUN("CONFIG", "RESETSTAT");
+    for (int i = 0; i < 3; i++) {
+        assert_false(redis_may_transact(r));
+        DO(r, "PING");
+    }
+    stats = REDIS_CLI("INFO", "commandstats");
+    assert_non_null(strstr(stats, "cmdstat_multi:"));
+    assert_non_null(strstr(strstr(stats, "cmdstat_multi:"), "rejected_calls=1,"));
+    free(stats);
+    REDIS_RUN("ACL", "SETUSER", "default", "+multi");
+    REDIS_RUN("ACL", "SETUSER", "default", "-exec");
+    for (int i = 0; i < 3; i++) {
+        struct redis *other = redis_new(((struct place *)*state)->server);
+        assert_false(redis_may_transact(other));
+        assert_text(DO(other, "ECHO out"), "out");
+        assert_text(DO(other, "ECHO again"), "again"); /* MULTI holds on to nothing */
+        assert_false(redis_may_transact(other));
+        redis_free(other);
+    }
+    REDIS_RUN("ACL", "SETUSER", "default", "+exec");
+}
+
 /* --- bad days --- */
 
 static void a_restart_is_not_noticed(void **state)
@@ -736,6 +950,43 @@ static void a_server_that_is_loading_is_away_but_keeps_its_connection(void **sta
     fake_end(&fake, r, server);
 }
 
+static void refused_at(const char *said, enum err_kind kind, const char *sentence)
+{
+    const char *const say[] = { GREETED, "+PONG\r\n", said, "" };
+    struct fake fake = { .say = say };
+    struct redis_server *server = fake_start(&fake);
+    struct redis *r = redis_new(server);
+    const struct reply *reply;
+    size_t count;
+    struct err err = ERR_INIT;
+    int rc;
+
+    DO(r, "PING");
+    redis_queue_multi(r);
+    redis_queuef(r, "INCR a");
+    redis_queue_exec(r);
+    rc = redis_exchange(r, &reply, &count, &err);
+    assert_int_equal(rc, kind == ERR_AWAY ? -1 : 0);
+    if (rc == 0) {
+        assert_int_equal(count, 1);
+        assert_int_equal(redis_reply_ok(&reply[0], &err), -1);
+    }
+    assert_int_equal(err.kind, kind);
+    if (!strstr(err.text, sentence) || strstr(err.text, "EXEC"))
+        fail_msg("%s", err.text);
+    fake_end(&fake, r, server);
+}
+
+static void wherever_a_transaction_is_refused_the_reason_is_told(void **state)
+{
+    (void)state;
+    refused_at("-NOPERM this user\r\n:1\r\n-ERR EXEC without MULTI\r\n", ERR_FAILED, "check its ACL");
+    refused_at("+OK\r\n-MISCONF no disk\r\n-EXECABORT Transaction discarded because of previous errors.\r\n", ERR_FULL, "cannot save");
+    refused_at("+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: OOM command not allowed\r\n", ERR_FULL, "maxmemory");
+    refused_at("+OK\r\n-LOADING Redis is loading\r\n-EXECABORT Transaction discarded because of previous errors.\r\n", ERR_AWAY, "loading");
+    refused_at("+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: LOADING Redis is loading\r\n", ERR_AWAY, "loading");
+}
+
 static void a_connection_that_breaks_after_the_write_is_not_tried_again(void **state)
 {
     static const char *const say[] = { GREETED, "$9\r\nhalf", NULL, GREETED, ":2\r\n", "" };
@@ -850,7 +1101,19 @@ static void run_script(struct redis *r)
     assert_text(&reply[1], "last");
 }
 
-static void the_time_is_read_again_with_a_script_after_a_minute(void **state)
+static void run_transaction(struct redis *r)
+{
+    const struct reply *reply;
+
+    redis_queue_multi(r);
+    redis_queuef(r, "GET n");
+    redis_queue_exec(r);
+    redis_queuef(r, "ECHO last");
+    assert_int_equal(exchanged(r, &reply), 2);
+    assert_text(&reply[1], "last");
+}
+
+static void the_time_is_read_again_with_a_script_or_a_transaction_after_a_minute(void **state)
 {
     struct place *p = *state;
     uint64_t trips;
@@ -869,6 +1132,12 @@ static void the_time_is_read_again_with_a_script_after_a_minute(void **state)
     assert_int_equal(times_asked(), asked + 1);
     assert_int_equal(redis_round_trips(p->r), trips + 4);
     assert_knows_the_time(p->server, 61000);
+    asked = times_asked();
+    run_transaction(p->r);
+    assert_int_equal(times_asked(), asked);
+    clock_test_offset(122000);
+    run_transaction(p->r);
+    assert_int_equal(times_asked(), asked + 1);
 }
 
 static void told(struct redis_server *server, const char *seconds, int64_t took_ms)
@@ -941,6 +1210,15 @@ int main(void)
         with_server(only_the_unknown_script_runs_again_and_in_its_database),
         with_server(a_known_script_costs_no_more_than_a_command),
         with_server(an_error_in_a_script_names_its_file),
+        with_server(a_transaction_is_one_reply_among_those_of_others),
+        with_server(a_transaction_beside_a_script_that_the_server_does_not_know_runs_once),
+        with_server(a_transaction_stays_in_the_database_where_it_began),
+        with_server(a_flush_sends_no_half_of_a_transaction),
+        with_server(an_error_inside_a_transaction_is_one_of_its_items),
+        with_server(what_redis_refuses_of_a_transaction_is_its_reply_and_nothing_of_it_runs),
+        with_server(transactions_are_had_once_one_was_seen_to_work),
+        with_server(whether_there_are_transactions_is_asked_again_after_a_failure),
+        with_server(where_transactions_are_forbidden_none_are_had_and_redis_is_asked_once),
         with_server(a_restart_is_not_noticed),
         with_server(a_connection_that_was_killed_after_long_silence_is_made_again),
         with_server(a_killed_server_is_away_and_comes_back),
@@ -953,12 +1231,13 @@ int main(void)
         with_server(a_refusal_says_what_to_check),
         with_server(an_unknown_command_is_reported_without_its_arguments),
         cmocka_unit_test(a_server_that_is_loading_is_away_but_keeps_its_connection),
+        cmocka_unit_test(wherever_a_transaction_is_refused_the_reason_is_told),
         cmocka_unit_test(a_connection_that_breaks_after_the_write_is_not_tried_again),
         cmocka_unit_test(a_connection_closed_in_long_silence_is_noticed_before_writing),
         cmocka_unit_test(what_is_not_redis_is_told_so),
         cmocka_unit_test(a_server_with_too_many_clients_is_away),
         with_server(a_host_whose_clock_is_wrong_knows_the_servers_time),
-        with_server(the_time_is_read_again_with_a_script_after_a_minute),
+        with_server(the_time_is_read_again_with_a_script_or_a_transaction_after_a_minute),
         with_server(a_reading_that_was_long_on_its_way_counts_only_where_there_is_no_better),
         cmocka_unit_test(an_array_larger_than_any_that_is_asked_for_is_no_reply),
     };
