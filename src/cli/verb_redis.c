@@ -56,6 +56,8 @@ static const struct trial trials[] = {
     { HOUSE, "jobs", "ZRANGE @failed 0 -1" },
     { HOUSE, "jobs", "HSET @job type check" },
     { HOUSE, "jobs", "INCR @sequence" },
+    { WEB | ADMIN, "jobs", "MULTI" },
+    { WEB | ADMIN, "jobs", "EXEC" },
     { HOUSE | PUSH, "jobs", "LPOS @task_queue @id" },
     { HOUSE | PUSH, "jobs", "GET @paused" },
     { HOUSE | PUSH, "jobs", "ZCOUNT @priority_seen 6 +inf" },

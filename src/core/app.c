@@ -133,6 +133,7 @@ void app_open(struct app *app, const struct house *house)
     app->main_db = house->main_url.db;
     app->session_db = house->session_url.db;
     app->cache_db = house->cache_url.db;
+    app->daily_kept_min = 0;
 }
 
 void app_close(struct app *app)

@@ -56,6 +56,7 @@ struct app {
     struct redis *session_redis; /* == redis when sessions live on the same server */
     struct redis *cache_redis;   /* likewise of the cache, which may be away while all else works */
     int main_db, session_db, cache_db;
+    int64_t daily_kept_min;      /* the minute in which it last saw to it that the day's statistics expire: see job.c */
 };
 void app_open(struct app *app, const struct house *house);
 void app_close(struct app *app);

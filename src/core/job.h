@@ -18,9 +18,9 @@
  *
  *   cancel leads from [queue], [priority], [delayed] and [active] to done.
  *
- * A job is in exactly one of them. Each arrow is one script; scripts never wait. `run` grows with every take, is never given
+ * A job is in exactly one of them. Each arrow is one script, or one transaction: neither waits. `run` grows with every take, is never given
  * back, and fences every write of a run. `attempts` counts errors of its own, `deaths` counts workers that died with it.
- * Redis's clock decides.
+ * Redis's clock decides; a transaction has the time from house_now_ms(), which is that clock within a round trip.
  *
  * Order of a take: the priority set from the highest score down to 6, then the list, oldest first, then the rest of the set.
  * A push with priority p other than 5 gets the score p + 1 - n/2^44 (n counts the pushes of the queue, so that it is first in,
@@ -70,6 +70,7 @@ void job_clear(struct job *job);
 struct job_new {
     const char *queue; /* NULL: default */
     const char *id;    /* see job_new_id */
+    bool fresh;        /* the id comes from job_new_id() and this is its first push: nobody need look whether there is one already */
     const char *type;
     const char *payload;      /* NULL: "{}" */
     const char *request_hash; /* NULL: none */
@@ -91,7 +92,7 @@ struct job_new {
 void job_new_id(char out[JOB_ID_SIZE]);
 
 enum { JOB_EXISTS = 0, JOB_PUSHED = 1, JOB_NOT_UNIQUE = 2 };
-/* Queue the push as the next command of the caller's exchange; its reply is read by job_push_reply. */
+/* Queue the push, a script or a transaction, as the next of the caller's exchange; its one reply is read by job_push_reply. */
 void job_push_queue(struct app *app, const struct job_new *job);
 /* JOB_PUSHED; JOB_EXISTS: a job of that id exists already (nothing changed; one that was taken and whose lease is lost goes back);
  * JOB_NOT_UNIQUE: one with the same unique key does, *other is its id (free(); other may be NULL); -1 (ERR_FULL, ERR_AWAY...). */

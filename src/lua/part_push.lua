@@ -1,4 +1,4 @@
--- A new job, as job_push.lua tells it. Needs: nothing.
+-- A new job, as job_push.lua tells it; a plain one of a new id is written by a transaction of core/job.c instead. Needs: nothing.
 local function push(keys, args)
   local call = redis.call
   local id, data = args[1], keys[3]

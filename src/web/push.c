@@ -197,6 +197,7 @@ static void fill_in(struct push *p)
     if (!p->job.id) {
         job_new_id(p->id);
         p->job.id = p->id;
+        p->job.fresh = true;
     }
 }
 

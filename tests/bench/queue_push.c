@@ -46,7 +46,7 @@ static struct batch batch_new(size_t count, const char *type, const char *queue,
     b.payload = payload_of(bytes);
     for (size_t i = 0; i < count; i++) {
         job_new_id(b.ids[i]);
-        b.jobs[i] = (struct job_new){ .queue = queue, .id = b.ids[i], .type = type, .payload = b.payload };
+        b.jobs[i] = (struct job_new){ .queue = queue, .id = b.ids[i], .fresh = true, .type = type, .payload = b.payload };
     }
     return b;
 }

@@ -250,6 +250,24 @@ describe('pushing', () => {
     assertProblem(await site.push({ type: 'default', payload: { text: 'x'.repeat(BODY_MAX) } }), 413);
     assertProblem(await site.get(JOBS), 405);
   });
+
+  test('jobs that leave their ids to Peygir are pushed by transactions, others by scripts', async () => {
+    const transactions = async () => Number(/cmdstat_exec:calls=(\d+)/.exec(await peygir.redis.info('commandstats'))?.[1] ?? 0);
+    const ran = async (jobs) => {
+      const before = await transactions();
+      assert.equal((await pushed({ jobs })).jobs.length, jobs.length);
+      return (await transactions()) - before;
+    };
+    const jobs = Array.from({ length: 20 }, () => ({ type: 'default', queue: ASIDE, user_id: 5 }));
+    // The first push of each thread goes by script, and finds out.
+    await waitFor(async () => (await ran(jobs)) === jobs.length, 'transactions');
+    assert.equal(await ran(jobs.map((job, i) => ({ ...job, id: `named-${i}` }))), 0);
+    const { id } = await pushed(jobs[0]);
+    const kept = await jobOf(id);
+    assert.equal(kept.user_id, '5');
+    assert.ok(Math.abs(Date.now() - Number(kept.created_at)) < 60_000, kept.created_at);
+    assert.equal((await view(id)).status, 'pending');
+  });
 });
 
 describe('what becomes of a job', () => {

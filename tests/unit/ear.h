@@ -52,6 +52,7 @@ static inline void ear_add(const char *channel)
 /* After house_enter. */
 static inline void ear_open(void)
 {
+    str_reset(&ear_told); /* a test that failed may have left something */
     ear = sub_new(&house.main_url, "ear", (struct sub_handler){ .message = ear_message, .subscribed = ear_subscribed });
     ear_add("mark");
 }

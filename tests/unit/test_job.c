@@ -1,10 +1,12 @@
 /* test_job.c: pushing jobs and counting them (contract 4.2). */
 #include "tests/unit/unit.h"
 
+#include "base/clock.h"
 #include "core/fleet.h"
 #include "core/job.h"
 #include "core/keys.h"
 #include "core/stats.h"
+#include "tests/unit/ear.h"
 #include "tests/unit/jobkit.h"
 
 /* --- pushing one --- */
@@ -133,6 +135,253 @@ static void a_delayed_job_is_not_taken_before_its_time(void **state)
     assert_string_equal(place_of("a"), "queue");
     assert_string_equal(take_ids_limited(&first, 9, NULL, 0, &next_ms), "a");
     assert_int_equal(next_ms, -1);
+}
+
+/* --- ids drawn just now --- */
+
+static long long transactions_run(void)
+{
+    char *stats = REDIS_CLI("INFO", "commandstats"), *at = strstr(stats, "cmdstat_exec:calls=");
+    long long n = at ? strtoll(at + strlen("cmdstat_exec:calls="), NULL, 10) : 0;
+
+    free(stats);
+    return n;
+}
+
+static int push_on(struct app *app, const struct job_new *job)
+{
+    struct err err = ERR_INIT;
+    int pushed = job_push(app, job, NULL, &err);
+
+    if (pushed < 0)
+        fail_msg("%s", err.text);
+    return pushed;
+}
+
+static const char *today(void)
+{
+    static struct key daily;
+
+    daily = key_stats_daily(&house, house_now_ms(&house));
+    return daily.s;
+}
+
+/* A connection of its own that knows that there are transactions, on an empty Redis. */
+static void open_fresh(struct app *app)
+{
+    app_open(app, &house);
+    assert_int_equal(push_on(app, &(struct job_new){ .id = "first", .fresh = true }), JOB_PUSHED);
+    server_flush();
+}
+
+/* All that a push of "a" left: keys, what they hold, what was told to whom; the time of the push stands there as NOW. */
+static char *traces(void)
+{
+    struct str out = STR_INIT;
+    char *created = REDIS_CLI("HGET", DATA("a"), "created_at"), *kept[] = {
+        REDIS_CLI("EVAL", "local k = redis.call('KEYS', '*') table.sort(k) return table.concat(k, ' ')", "0"), REDIS_CLI("LRANGE", LIST, "0", "-1"),
+        REDIS_CLI("HGETALL", DATA("a")), REDIS_CLI("TTL", DATA("a")), REDIS_CLI("GET", "peygir:stats:tasks:total"), REDIS_CLI("HGETALL", today()),
+        xstrdup(REDIS_NUMBER("TTL", today()) > 90 * 86400 - 60 ? "kept for 90 days" : "kept"), xstrdup(ear_hear()) };
+
+    created[strcspn(created, "\n")] = '\0';
+    assert_int_equal(strlen(created), 13);
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        char *rest = kept[i];
+        for (char *at = strstr(rest, created); at; at = strstr(rest, created)) {
+            str_add(&out, rest, (size_t)(at - rest));
+            str_adds(&out, "NOW");
+            rest = at + strlen(created);
+        }
+        str_addf(&out, "%s\n", rest);
+        free(kept[i]);
+    }
+    free(created);
+    server_flush();
+    return str_take(&out, NULL);
+}
+
+static void a_job_of_a_new_id_leaves_what_a_script_leaves(void **state)
+{
+    struct job_new given[] = { { .id = "a", .type = "service", .payload = "{\"a\":[]}", .request_hash = HASH, .user_id = "7 \"x\"", .call = "cancel", .code = 2, .run = 4,
+                                 .max_attempts = 5, .timeout_s = 60, .backoff = "10,60", .parent = "p" },
+                               { .id = "a" }, { .id = "a", .user_id = "" }, { .id = "a", .priority = 1 + JOB_PRIORITY_LIST, .user_id = "8" } };
+    static const char *const channels[] = { "peygir:notifications", "peygir:notifications:task:a", "peygir:notifications:user:7 \"x\"", "peygir:notifications:user:8",
+                                            "peygir:notifications:user:" };
+    struct app app;
+
+    (void)state;
+    ear_open();
+    for (size_t i = 0; i < ARRAY_LEN(channels); i++)
+        ear_add(channels[i]);
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        long long before;
+        char *script, *transaction;
+
+        open_fresh(&app);
+        given[i].fresh = false;
+        ear_hear();
+        before = transactions_run();
+        assert_int_equal(push_on(&app, &given[i]), JOB_PUSHED);
+        script = traces();
+        assert_int_equal(transactions_run(), before);
+        given[i].fresh = true;
+        assert_int_equal(push_on(&app, &given[i]), JOB_PUSHED);
+        transaction = traces();
+        assert_int_equal(transactions_run(), before + 1);
+        assert_string_equal(transaction, script);
+        assert_non_null(strstr(script, "peygir:notifications:task:a {"));
+        assert_int_equal(strstr(script, "peygir:notifications:user:") != NULL, given[i].user_id && *given[i].user_id);
+        free(script);
+        free(transaction);
+        app_close(&app);
+    }
+    ear_close();
+}
+
+static void a_job_of_a_new_id_costs_one_round_trip_and_has_redis_time(void **state)
+{
+    struct app app;
+    uint64_t before;
+    long long now_ms;
+
+    (void)state;
+    clock_test_wrong(3600000);
+    open_fresh(&app);
+    before = redis_round_trips(app.redis);
+    assert_int_equal(push_on(&app, &(struct job_new){ .id = "a", .fresh = true }), JOB_PUSHED);
+    assert_int_equal(redis_round_trips(app.redis) - before, 1);
+    now_ms = REDIS_NUMBER("EVAL", "local t = redis.call('TIME') return t[1] * 1000 + math.floor(t[2] / 1000)", "0");
+    assert_in_range(REDIS_NUMBER("HGET", DATA("a"), "created_at"), now_ms - 2000, now_ms + 100);
+    clock_test_wrong(0);
+    app_close(&app);
+}
+
+static void many_new_ids_in_one_exchange_are_answered_each(void **state)
+{
+    const struct job_new jobs[] = { { .id = "a", .fresh = true }, { .id = "b" }, { .id = "c", .fresh = true }, { .id = "b" }, { .id = "d", .fresh = true, .priority = 9 } };
+    static const int expected[] = { JOB_PUSHED, JOB_PUSHED, JOB_PUSHED, JOB_EXISTS, JOB_PUSHED };
+    const struct reply *replies;
+    struct err err = ERR_INIT;
+    struct app app;
+    size_t count;
+
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        if (known)
+            open_fresh(&app);
+        else
+            app_open(&app, &house);
+        for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+            job_push_queue(&app, &jobs[i]);
+        assert_int_equal(redis_exchange(app.redis, &replies, &count, &err), 0);
+        assert_int_equal(count, ARRAY_LEN(jobs));
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(job_push_reply(&replies[i], NULL, &err), expected[i]);
+        assert_string_equal(take_ids(&first, 9), "d a b c");
+        app_close(&app);
+        server_flush();
+    }
+}
+
+static void a_job_of_a_new_id_that_wants_more_goes_by_script(void **state)
+{
+    const struct job_new jobs[] = { { .id = "ranked", .priority = 1 + 8, .fresh = true }, { .id = "delayed", .delay_ms = 60000, .fresh = true },
+                                    { .id = "unique", .unique_key = "k", .fresh = true } };
+    struct app app;
+    long long before;
+
+    (void)state;
+    open_fresh(&app);
+    before = transactions_run();
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        assert_int_equal(push_on(&app, &jobs[i]), JOB_PUSHED);
+    assert_int_equal(push_on(&app, &(struct job_new){ .id = "other", .unique_key = "k", .fresh = true }), JOB_NOT_UNIQUE);
+    assert_int_equal(transactions_run(), before);
+    assert_string_equal(place_of("ranked"), "priority");
+    assert_string_equal(place_of("delayed"), "delayed");
+    assert_string_equal(place_of("unique"), "queue");
+    assert_redis("unique", "GET", "peygir:task:unique:k");
+    app_close(&app);
+}
+
+static void where_transactions_are_forbidden_jobs_of_new_ids_are_pushed_by_script(void **state)
+{
+    struct app app;
+
+    (void)state;
+    REDIS_RUN("ACL", "SETUSER", "default", "-multi");
+    app_open(&app, &house);
+    assert_int_equal(push_on(&app, &(struct job_new){ .id = "a", .fresh = true }), JOB_PUSHED);
+    assert_int_equal(push_on(&app, &(struct job_new){ .id = "b", .fresh = true }), JOB_PUSHED);
+    REDIS_RUN("ACL", "SETUSER", "default", "+multi");
+    assert_string_equal(take_ids(&first, 9), "a b");
+    assert_redis("2", "GET", "peygir:stats:tasks:total");
+    app_close(&app);
+}
+
+static void the_statistics_of_the_day_expire_whoever_made_them(void **state)
+{
+    struct app app;
+    char *daily;
+
+    (void)state;
+    open_fresh(&app);
+    daily = xstrdup(today());
+    assert_int_equal(push_on(&app, &(struct job_new){ .id = "a", .fresh = true }), JOB_PUSHED);
+    assert_in_range(REDIS_NUMBER("TTL", daily), 90 * 86400 - 60, 90 * 86400);
+    REDIS_RUN("PERSIST", daily);
+    assert_int_equal(push_on(&app, &(struct job_new){ .id = "b", .fresh = true }), JOB_PUSHED);
+    clock_test_offset(60000);
+    if (strcmp(daily, today()) == 0) { /* it is not midnight */
+        assert_int_equal(push_on(&app, &(struct job_new){ .id = "c", .fresh = true }), JOB_PUSHED);
+        assert_in_range(REDIS_NUMBER("TTL", daily), 90 * 86400 - 60, 90 * 86400);
+        REDIS_RUN("EXPIRE", daily, "1000");
+        clock_test_offset(120000);
+        assert_int_equal(push_on(&app, &(struct job_new){ .id = "d", .fresh = true }), JOB_PUSHED);
+        assert_in_range(REDIS_NUMBER("TTL", daily), 1, 1000); /* they live no longer for being written */
+    }
+    clock_test_offset(0);
+    free(daily);
+    app_close(&app);
+}
+
+static void an_error_among_the_steps_of_a_push_is_told(void **state)
+{
+    struct err err = ERR_INIT;
+    struct app app;
+
+    (void)state;
+    open_fresh(&app);
+    REDIS_RUN("SET", LIST, "no list");
+    assert_int_equal(job_push(&app, &(struct job_new){ .id = "a", .fresh = true }, NULL, &err), -1);
+    assert_int_equal(err.kind, ERR_FAILED);
+    assert_non_null(strstr(err.text, "WRONGTYPE"));
+    REDIS_RUN("DEL", LIST, DATA("a"));
+    REDIS_RUN("SET", "peygir:stats:tasks:total", "no number");
+    assert_int_equal(job_push(&app, &(struct job_new){ .id = "a", .fresh = true }, NULL, &err), -1);
+    assert_int_equal(err.kind, ERR_FAILED);
+    app_close(&app);
+}
+
+static void when_redis_is_full_nothing_of_a_job_of_a_new_id_is_written(void **state)
+{
+    struct err err = ERR_INIT;
+    struct app app;
+
+    (void)state;
+    open_fresh(&app);
+    ear_open();
+    ear_add("peygir:notifications");
+    REDIS_RUN("CONFIG", "SET", "maxmemory", "1");
+    assert_int_equal(job_push(&app, &(struct job_new){ .id = "a", .fresh = true }, NULL, &err), -1);
+    assert_int_equal(err.kind, ERR_FULL);
+    REDIS_RUN("CONFIG", "SET", "maxmemory", "0");
+    assert_redis("0", "DBSIZE");
+    assert_string_equal(ear_hear(), "");
+    assert_int_equal(push_on(&app, &(struct job_new){ .id = "a", .fresh = true }), JOB_PUSHED);
+    assert_string_equal(take_ids(&first, 9), "a");
+    ear_close();
+    app_close(&app);
 }
 
 /* --- unique keys --- */
@@ -409,6 +658,14 @@ int main(void)
         KIT_TEST(a_job_whose_lease_entry_vanished_is_found_by_a_push),
         KIT_TEST(new_ids_are_all_different),
         KIT_TEST(a_delayed_job_is_not_taken_before_its_time),
+        KIT_TEST(a_job_of_a_new_id_leaves_what_a_script_leaves),
+        KIT_TEST(a_job_of_a_new_id_costs_one_round_trip_and_has_redis_time),
+        KIT_TEST(many_new_ids_in_one_exchange_are_answered_each),
+        KIT_TEST(a_job_of_a_new_id_that_wants_more_goes_by_script),
+        KIT_TEST(where_transactions_are_forbidden_jobs_of_new_ids_are_pushed_by_script),
+        KIT_TEST(the_statistics_of_the_day_expire_whoever_made_them),
+        KIT_TEST(an_error_among_the_steps_of_a_push_is_told),
+        KIT_TEST(when_redis_is_full_nothing_of_a_job_of_a_new_id_is_written),
         KIT_TEST(a_unique_key_holds_while_its_job_waits_or_runs),
         KIT_TEST(a_unique_key_may_be_long),
         KIT_TEST(a_unique_key_with_a_time_outlives_its_job),
