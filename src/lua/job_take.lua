@@ -17,8 +17,8 @@ local now_text, lease_end = format('%d', now), format('%d', now + ARGV[8])
 local max, count, ranks = tonumber(ARGV[7]), 0, 0
 local taken, leases = {0, -1}, {}
 
--- Mostly there is nothing but the list, and one look tells so. What sees to the rest is made only when there is some, for each function, and
--- each local that one uses, costs Redis as much as a short command: limits by type, and the functions of part_order.lua.
+-- Mostly there is nothing but the list, and one look tells so. What sees to the rest (limits by type, and the functions of part_order.lua) is
+-- made only when there is some: every call makes each function anew, and each local that one uses, which adds up to as much as three commands.
 local limited, room, hold, pick, settle
 local further = call('EXISTS', base .. 'paused', base .. 'limits', priority, delayed) > 0
 if further and call('EXISTS', base .. 'paused') == 1 then return {1, -1} end
