@@ -367,7 +367,7 @@ static void a_list_full_of_held_back_jobs_costs_a_take_no_more_than_its_share(vo
 {
     const struct job_limit limit = { .type = "slow", .at_once = 1 };
     static struct job_new jobs[2000];
-    static char ids[2000][8];
+    static char ids[2000][16];
     struct err err = ERR_INIT;
     int64_t next_ms = 0;
     int takes = 0;
@@ -595,7 +595,7 @@ static void one_whose_creation_is_no_number_grows_old_too(void **state)
     REDIS_RUN("HSET", DATA("old"), "created_at", "2026-01-02T03:04:05Z");
     REDIS_RUN("ZADD", PRIORITY, "0", "old");
     for (int i = 1; i <= 24; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "n%d", i);
         push_ranked(id, 9);
         if (i == 8 || i == 24)
@@ -608,7 +608,7 @@ static void all_jobs_of_a_worker_that_carried_many_come_back_at_once(void **stat
 {
     (void)state;
     for (int i = 0; i < 350; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "m%d", i);
         push(id);
     }

@@ -239,7 +239,7 @@ static void many_users_take_one_round_trip(void **state)
 {
     struct span users[PRESENCE_USERS];
     struct presence out[PRESENCE_USERS];
-    char names[PRESENCE_USERS][16];
+    char names[PRESENCE_USERS][24];
     uint64_t before;
 
     (void)state;
