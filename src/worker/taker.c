@@ -10,7 +10,7 @@
 
 enum {
     EARLY_MS = 1,     /* a moment by Redis's clock may be that much later by ours */
-    LINGER_MS = 10,   /* see taker.h */
+    LINGER_MS = 5,    /* see taker.h */
     REST_FIRST_MS = 250,
     REST_MAX_MS = 2000
 };
