@@ -56,7 +56,6 @@ static const struct trial trials[] = {
     { HOUSE, "jobs", "ZRANGE @failed 0 -1" },
     { HOUSE, "jobs", "HSET @job type check" },
     { HOUSE, "jobs", "INCR @sequence" },
-    { WORKER | ADMIN, "jobs", "BLMOVE @queue @queue RIGHT RIGHT 0.001" },
     { WEB | ADMIN, "jobs", "MULTI" },
     { WEB | ADMIN, "jobs", "EXEC" },
     { HOUSE | PUSH, "jobs", "LPOS @task_queue @id" },

@@ -119,13 +119,12 @@ struct job_take {
     size_t limit_count;
     struct job *jobs;      /* out: room for max; job_clear each */
     size_t max;
-    int64_t wait_ms;       /* > 0: when the queue's list is empty, Redis waits so long for something to come there, and takes it in that moment */
     int64_t next_ms;       /* out: in so many ms the next delayed job is due or the queue's limit lets one through; -1: nothing will
                               come by itself */
     bool paused;           /* out */
 };
 /* Take at most t->max ready jobs (due delayed ones first come back) and lease each for JOB_LEASE_MS. Returns how many, or -1. One
- * round trip, which blocks for wait_ms at most. Waiting pops nothing: whoever goes meanwhile takes no job along. Two callers never get the same run of a job. A type at its limit does not hold up others. */
+ * round trip. Two callers never get the same run of a job. A type at its limit does not hold up others. */
 int job_take(struct app *app, struct job_take *t, struct err *err);
 
 /* Prefixes of keys whose changes may mean work in this queue: for sub_track (redis/sub.h). Number written. */

@@ -187,28 +187,16 @@ static void queue_take(struct app *app, const struct job_take *t)
     free(digits);
 }
 
-/* What is moved from a list's end to that end stays where it is. Redis carries out what was sent behind a wait in the turn that ends it. */
-static void queue_wait(struct app *app, const struct job_take *t)
-{
-    const struct key list = job_part_key(app, t->queue, "queue");
-
-    if (t->wait_ms > 0)
-        redis_queuef(job_part_redis(app), "BLMOVE %b %b RIGHT RIGHT %f", list.s, list.len, list.s, list.len, (double)t->wait_ms / 1000);
-}
-
 int job_take(struct app *app, struct job_take *t, struct err *err)
 {
-    const struct reply *replies, *reply;
-    size_t count, taken = 0;
+    const struct reply *reply;
+    size_t taken = 0;
 
     t->next_ms = -1;
     t->paused = false;
-    queue_wait(app, t);
     queue_take(app, t);
-    if (redis_exchange_blocking(app->redis, (int)t->wait_ms, &replies, &count, err) < 0)
-        return -1;
-    reply = &replies[count - 1]; /* where Redis does not let wait, what there is was taken */
-    if (redis_reply_ok(reply, err) < 0)
+    reply = job_part_exchange(app, err);
+    if (!reply)
         return -1;
     if (reply->count < 2)
         return err_set(err, ERR_FAILED, "job_take.lua gave an answer that is not known here");

@@ -10,7 +10,6 @@
 
 enum {
     EARLY_MS = 1,     /* a moment by Redis's clock may be that much later by ours */
-    LINGER_MS = 5,    /* see taker.h */
     REST_FIRST_MS = 250,
     REST_MAX_MS = 2000
 };
@@ -35,7 +34,6 @@ struct taker {
     size_t limit_count;
     struct alarm alarm; /* the nearest due_ms; while resting: the end of it */
     int64_t rest_ms;    /* > 0: Redis is away */
-    bool linger;        /* the last job has ended, and there was no look since */
     bool stopped;
 
     /* the pool's while taking */
@@ -187,23 +185,22 @@ static size_t share(const struct taker *t, size_t room)
 }
 
 /* An idle worker waits for Redis itself, so that a job is taken up sooner; one that carries out jobs has them to look after. */
-static void start(struct taker *t, struct stall *s, size_t room, int64_t wait_ms)
+static void start(struct taker *t, struct stall *s, size_t room)
 {
-    bool here = wait_ms == 0 && t->worker->running == 0 && pool_busy(t->worker->pool) == 0;
+    bool idle = t->worker->running == 0 && pool_busy(t->worker->pool) == 0;
     t->take = (struct job_take){ .queue = s->queue,
                                  .worker_id = t->worker->id,
                                  .limits = t->limits,
                                  .limit_count = t->limit_count,
                                  .jobs = t->jobs,
                                  .max = share(t, room),
-                                 .wait_ms = wait_ms,
                                  .next_ms = -1 };
     t->taking = true;
     t->began_ms = clock_mono_ms();
     t->at = s;
     s->look = s->empty = false;
     t->worker->taking += t->take.max;
-    if (here)
+    if (idle)
         pool_run_here(t->worker->pool, take, took, t);
     else
         pool_run(t->worker->pool, take, took, t);
@@ -221,25 +218,13 @@ static struct stall *next_stall(struct taker *t)
     return NULL;
 }
 
-static bool may_look(const struct taker *t)
-{
-    return !t->stopped && !t->taking && !(t->rest_ms > 0 && alarm_is_set(&t->alarm)) && worker_room(t->worker) > 0;
-}
-
 void taker_turn(struct taker *t)
 {
     struct stall *s;
-    while (may_look(t) && (s = next_stall(t)))
-        start(t, s, worker_room(t->worker), 0);
-    if (t->linger && t->worker->running == 0 && may_look(t)) {
-        t->linger = false;
-        start(t, &t->stalls[0], worker_room(t->worker), LINGER_MS);
-    }
-}
-
-void taker_linger(struct taker *t)
-{
-    t->linger = t->worker->jobs_left < 0 && !t->worker->options->stop_when_empty;
+    size_t room;
+    while (!t->stopped && !t->taking && !(t->rest_ms > 0 && alarm_is_set(&t->alarm)) && (room = worker_room(t->worker)) > 0 &&
+           (s = next_stall(t)))
+        start(t, s, room);
 }
 
 bool taker_found_nothing(const struct taker *t)

@@ -1,7 +1,7 @@
 /* taker.h: takes jobs from the worker's queues while there is room for them.
  *
- * Waiting never pops: what was popped for a dying worker would be lost. A queue is looked at (taking is one script, JOB_BATCH jobs at most)
- * when it may have something:
+ * Waiting never pops and needs no connection of its own: what was popped for a dying worker would be lost. A queue is looked at
+ * (taking is one script, JOB_BATCH jobs at most) when it may have something:
  *
  *   - Redis says that one of its keys has changed, whoever did it (feed.h), or that it follows them again;
  *   - its next delayed job is due, or its limit lets one through (job_take.next_ms);
@@ -9,11 +9,7 @@
  *   - nothing was heard for WORKER_SLEEP.
  *
  * One look is under way at a time, and the queues that may have something take turns, so that none starves. What is heard
- * meanwhile, or while there is no room, makes for a look later.
- *
- * Where jobs follow each other closely, the way of the news to the worker and of the look back would be most of what they cost. So when the
- * last job has ended, Redis has one look at the first queue for a moment before it answers (job_take.wait_ms): what comes then is taken in that
- * very moment. No longer: for a worker that stands still Redis must not take anything. */
+ * meanwhile, or while there is no room, makes for a look later. */
 #ifndef PEYGIR_TAKER_H
 #define PEYGIR_TAKER_H
 
@@ -30,8 +26,6 @@ void taker_wake(struct taker *t, struct span key);
 void taker_turn(struct taker *t);
 /* Did the last look at each queue find nothing, and was nothing heard since? */
 bool taker_found_nothing(const struct taker *t);
-/* No job runs any more: linger. */
-void taker_linger(struct taker *t);
 /* Take no more. */
 void taker_stop(struct taker *t);
 /* For sub_track: the keys that taker_wake understands. The caller frees the array; its texts are the taker's. */

@@ -180,8 +180,6 @@ void worker_job_ended(struct worker *w)
 {
     if (w->options->stop_when_empty && w->running == 0)
         taker_wake(w->taker, (struct span){ NULL, 0 }); /* it may have left others behind */
-    if (w->running == 0)
-        taker_linger(w->taker);
     worker_settled(w);
 }
 

@@ -118,18 +118,6 @@ describe('an idle worker is woken', () => {
   }));
 });
 
-test('when the last job has ended, Redis waits for the next one once, for a moment', () => withWorker([], {}, async () => {
-  const waits = () => Number(/calls=(\d+)/.exec(yard.info('commandstats').cmdstat_blmove ?? '')?.[1] ?? 0);
-  await until(push({ type: 'nothing' }), 'completed');
-  await waitFor(() => waits() > 0);
-  const before = waits();
-  await until(push({ type: 'elsewhere' }, { queue: 'other' }), 'completed', 'other');
-  await waitFor(() => waits() === before + 1);
-  await waitFor(() => yard.info('clients').blocked_clients === '0');
-  await until(push({ type: 'nothing' }), 'completed');
-  await waitFor(() => waits() === before + 2);
-}));
-
 test('a worker that Redis does not tell of changes says so once, and looks every --sleep seconds', async () => {
   yard.redis('ACL', 'SETUSER', 'default', '-client|tracking');
   try {
